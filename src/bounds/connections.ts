@@ -1,0 +1,98 @@
+// What a stranger on a connection may take: a place, a while, some memory. Every TCP server here stands behind this.
+
+import type { Server, Socket } from 'node:net';
+import type { Bounds, Mouth, Path } from '../protocols/shapes.ts';
+import { pathOf } from './paths.ts';
+
+/** The sockets of one server, filed under their path, each within its bounds. */
+export interface Crowd extends Mouth {
+  /** The peer has finished its first request: it is no longer the first to go when the house is full. */
+  settled(path: Path): void;
+  /** Drops everybody. */
+  disperse(): void;
+}
+
+interface Guest {
+  socket: Socket;
+  /** Runs out on a guest that has not finished its first request. */
+  newcomer: NodeJS.Timeout | undefined;
+  /** Runs out on a guest that does not read what it is told. */
+  stalled: NodeJS.Timeout | undefined;
+}
+
+/** How long a peer may keep its end open after we have ended ours, in milliseconds. */
+const FAREWELL = 1_000;
+
+/** Stands in front of `server` and hands over only the connections that it admits. */
+export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket, path: Path) => void): Crowd {
+  /** In order of arrival, so that the first newcomer found is the oldest. */
+  const guests = new Map<Path, Guest>();
+
+  server.on('connection', (socket: Socket) => {
+    // A peer may reset whenever it likes; that ends its connection, and `close` reports it.
+    socket.on('error', () => {});
+    if (guests.size >= bounds.connections) makeRoom(guests);
+    if (guests.size >= bounds.connections || socket.remoteAddress === undefined) {
+      socket.resetAndDestroy();
+      return;
+    }
+    const path = pathOf(socket.remoteAddress, socket.remotePort);
+    const guest: Guest = { socket, newcomer: setTimeout(() => socket.destroy(), bounds.handshake).unref(), stalled: undefined };
+    guests.set(path, guest);
+    socket.setTimeout(bounds.idle, () => socket.destroy());
+    socket.on('close', () => {
+      clearTimeout(guest.newcomer);
+      clearTimeout(guest.stalled);
+      if (guests.get(path) === guest) guests.delete(path);
+    });
+    admitted(socket, path);
+  });
+
+  return {
+    settled(path) {
+      const guest = guests.get(path);
+      if (!guest?.newcomer) return;
+      clearTimeout(guest.newcomer);
+      guest.newcomer = undefined;
+    },
+
+    say(to, bytes) {
+      const guest = guests.get(to);
+      if (!guest?.socket.writable || guest.socket.write(bytes)) return;
+      const { socket } = guest;
+      if (socket.writableLength > bounds.unread) socket.destroy();
+      if (guest.stalled) return;
+      // Who does not read is not read from either: its requests wait in its own machine.
+      guest.stalled = setTimeout(() => socket.destroy(), bounds.stall).unref();
+      socket.pause();
+      socket.once('drain', () => {
+        clearTimeout(guest.stalled);
+        guest.stalled = undefined;
+        socket.resume();
+      });
+    },
+
+    hangUp(to) {
+      const guest = guests.get(to);
+      if (!guest) return;
+      // What still arrives is read and dropped: unread bytes would turn our FIN into a reset that overtakes our last word.
+      guest.socket.removeAllListeners('data').on('data', () => {}).resume();
+      guest.socket.end();
+      setTimeout(() => guest.socket.destroy(), FAREWELL).unref();
+    },
+
+    disperse() {
+      for (const guest of guests.values()) guest.socket.destroy();
+    },
+  };
+}
+
+/** The oldest guest that has not finished its first request goes; when all have, nobody does and the newcomer is turned away. */
+function makeRoom(guests: Map<Path, Guest>): void {
+  for (const [path, guest] of guests) {
+    if (!guest.newcomer) continue;
+    guests.delete(path);
+    guest.socket.resetAndDestroy();
+    return;
+  }
+}

@@ -1,0 +1,234 @@
+// The tap: writes down every byte and every end of a connection at the very socket, from inside the process and outside the
+// server's source. Only sockets that come to be while it is on are tapped; when nobody listens, nothing is wrapped at all.
+
+import dgram from 'node:dgram';
+import net from 'node:net';
+import { pathOf } from '../bounds/paths.ts';
+import type { Path } from '../protocols/shapes.ts';
+import type { LinkEvent, Sink } from './trace.ts';
+
+/** Told of bytes as they pass: `read` before the server sees them, `send` before they leave, `sent` when the kernel has them. */
+export type Watch = (moment: 'read' | 'send' | 'sent', conversation: string, bytes: Buffer) => void;
+
+export interface TapOptions {
+  who: string;
+  sink: Sink;
+  /** Nanoseconds since the run began. Read before a write and after a read. */
+  clock: () => number;
+  /** Taps only what leads to this port: the client's process has other sockets too. */
+  remotePort?: () => number;
+  watch?: Watch;
+}
+
+/** `emit` without its list of known events. */
+type Emit = (this: unknown, event: string | symbol, ...rest: unknown[]) => boolean;
+
+/** Starts tapping; the function it returns stops it and leaves `net` and `dgram` as they were. */
+export function tap(options: TapOptions): () => void {
+  const { emit: dgramEmit, send } = dgram.Socket.prototype;
+  const { connect } = net.Socket.prototype;
+  const wanted = (port: number | undefined) => options.remotePort === undefined || port === options.remotePort();
+
+  // `diagnostics_channel` tells of a connection too late for a server that speaks first, so the event itself is intercepted.
+  const serverEmit = net.Server.prototype.emit;
+  net.Server.prototype.emit = function (this: net.Server, event: string | symbol, ...rest: unknown[]): boolean {
+    const [socket] = rest;
+    if (event === 'connection' && socket instanceof net.Socket && socket.remoteAddress !== undefined) {
+      tapSocket(socket, options);
+      ends(socket, options, 'accepted');
+    }
+    return (serverEmit as Emit).call(this, event, ...rest);
+  } as typeof serverEmit;
+
+  net.Socket.prototype.connect = function (this: net.Socket, ...rest: unknown[]) {
+    const port = portDialled(rest);
+    if (port !== undefined && wanted(port)) {
+      tapSocket(this, options);
+      this.prependOnceListener('connect', () => ends(this, options, 'connected'));
+    }
+    return (connect as (...given: unknown[]) => net.Socket).apply(this, rest);
+  } as typeof connect;
+
+  dgram.Socket.prototype.send = function (this: dgram.Socket, ...rest: unknown[]) {
+    const datagram = datagramSent(this, rest);
+    const remote = datagram && pathOf(datagram.address, datagram.port);
+    if (datagram && remote && wanted(datagram.port)) {
+      const pass = () => bytesPass(options, 'sent', localOf(this), remote, datagram.bytes);
+      // An unbound socket gets its port with the first send, a tick later; this listener stands before the one that sends.
+      if (hasAddress(this)) pass();
+      else this.prependOnceListener('listening', pass);
+    }
+    const sent = (send as (...given: unknown[]) => void).apply(this, rest);
+    if (datagram && remote) options.watch?.('sent', `${remote}`, datagram.bytes);
+    return sent;
+  } as typeof send;
+
+  const ownEmit = Object.hasOwn(dgram.Socket.prototype, 'emit');
+  dgram.Socket.prototype.emit = function (this: dgram.Socket, event: string | symbol, ...rest: unknown[]): boolean {
+    if (event === 'message') {
+      const [bytes, from] = rest as [Buffer, dgram.RemoteInfo];
+      if (wanted(from.port)) bytesPass(options, 'read', localOf(this), pathOf(from.address, from.port), bytes);
+    } else if (event === 'error' && (rest[0] as NodeJS.ErrnoException).code === 'ECONNREFUSED') {
+      const remote = remoteOf(this);
+      if (remote && wanted(remote.port)) {
+        link(options, 'refused', localOf(this), pathOf(remote.address, remote.port));
+      }
+    }
+    return (dgramEmit as Emit).call(this, event, ...rest);
+  } as typeof dgramEmit;
+
+  return () => {
+    net.Socket.prototype.connect = connect;
+    dgram.Socket.prototype.send = send;
+    Reflect.deleteProperty(net.Server.prototype, 'emit');
+    if (ownEmit) dgram.Socket.prototype.emit = dgramEmit;
+    else Reflect.deleteProperty(dgram.Socket.prototype, 'emit');
+  };
+}
+
+/** Streams of a tapped socket's life: who it is between, and which ends it has had. Filed under the socket itself. */
+interface Line {
+  local: Path;
+  remote: Path;
+  over: boolean;
+}
+const lines = new WeakMap<net.Socket, Line>();
+
+function ends(socket: net.Socket, options: TapOptions, what: 'accepted' | 'connected'): void {
+  const line = lines.get(socket);
+  if (!line) return;
+  line.local = pathOf(socket.localAddress, socket.localPort);
+  line.remote = pathOf(socket.remoteAddress, socket.remotePort);
+  link(options, what, line.local, line.remote);
+}
+
+function tapSocket(socket: net.Socket, options: TapOptions): void {
+  if (lines.has(socket)) return;
+  const line: Line = { local: '', remote: '', over: false };
+  lines.set(socket, line);
+  const note = (what: LinkEvent) => link(options, what, line.local, line.remote);
+  const pass = (way: 'sent' | 'read', bytes: Buffer) => bytesPass(options, way, line.local, line.remote, bytes);
+
+  const { push } = socket;
+  socket.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
+    if (chunk === null) note('fin read');
+    else pass('read', chunk);
+    return push.call(socket, chunk, encoding);
+  };
+
+  const { _write, _writev, _final } = socket;
+  /** Before the connection stands there is no path yet, and `net` holds the bytes back as well. */
+  const whenConnected = (act: () => void) => (socket.connecting ? socket.once('connect', act) : act());
+  socket._write = (chunk: Buffer | string, encoding, callback) => {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+    whenConnected(() => pass('sent', bytes));
+    _write.call(socket, chunk, encoding, callback);
+    options.watch?.('sent', line.remote, bytes);
+  };
+  if (_writev) {
+    socket._writev = (chunks: { chunk: Buffer | string; encoding: BufferEncoding }[], callback) => {
+      const bytes = Buffer.concat(chunks.map(({ chunk, encoding }) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)));
+      whenConnected(() => pass('sent', bytes));
+      _writev.call(socket, chunks as never, callback);
+      options.watch?.('sent', line.remote, bytes);
+    };
+  }
+  socket._final = (callback) => {
+    whenConnected(() => {
+      line.over = true;
+      note('fin sent');
+    });
+    _final.call(socket, callback);
+  };
+
+  const { resetAndDestroy } = socket;
+  socket.resetAndDestroy = () => {
+    if (!line.over && line.remote) note('reset sent');
+    line.over = true;
+    return resetAndDestroy.call(socket);
+  };
+
+  // Not a listener: one more 'error' listener would hide an error that nobody else handles.
+  const { emit } = socket;
+  socket.emit = (event: string | symbol, ...rest: unknown[]) => {
+    if (event === 'error') {
+      const { code, address, port } = rest[0] as NodeJS.ErrnoException & { address?: string; port?: number };
+      if (code === 'ECONNREFUSED') link(options, 'refused', '', pathOf(address, port));
+      if (code === 'ECONNRESET') note('reset read');
+      if (code === 'EPIPE') note('broken pipe');
+      line.over = true;
+    } else if (event === 'close' && !line.over && line.remote) {
+      note('fin sent');
+    }
+    return (emit as Emit).call(socket, event, ...rest);
+  };
+}
+
+function bytesPass(options: TapOptions, way: 'sent' | 'read', local: Path, remote: Path, bytes: Buffer): void {
+  options.sink({ t: options.clock(), who: options.who, is: 'bytes', way, local, remote, base64: bytes.toString('base64') });
+  options.watch?.(way === 'read' ? 'read' : 'send', remote, bytes);
+}
+
+function link(options: TapOptions, what: LinkEvent, local: Path, remote: Path): void {
+  options.sink({ t: options.clock(), who: options.who, is: 'link', what, local, remote });
+}
+
+/** The port in the arguments of `socket.connect`, in all their forms; undefined for a path on disk. */
+function portDialled(rest: unknown[]): number | undefined {
+  const [first] = Array.isArray(rest[0]) ? (rest[0] as unknown[]) : rest;
+  const port = typeof first === 'object' && first !== null ? (first as { port?: unknown }).port : first;
+  return port === undefined || port === null || Number.isNaN(Number(port)) ? undefined : Number(port);
+}
+
+/** What `socket.send` was asked to send, and where to, in all the forms of its arguments. */
+function datagramSent(socket: dgram.Socket, rest: unknown[]): { bytes: Buffer; address: string; port: number } | undefined {
+  const [message, second, third, fourth, fifth] = rest;
+  const whole = Array.isArray(message)
+    ? Buffer.concat(message.map((part) => Buffer.from(part as Uint8Array)))
+    : typeof message === 'string'
+      ? Buffer.from(message)
+      : (message as Buffer);
+  const remote = remoteOf(socket);
+  const sliced = typeof second === 'number' && typeof third === 'number';
+  const bytes = sliced ? whole.subarray(second, second + third) : whole;
+  if (remote) return { bytes, ...remote };
+  const [port, address] = sliced ? [fourth, fifth] : [second, third];
+  return { bytes, port: Number(port), address: typeof address === 'string' ? address : '127.0.0.1' };
+}
+
+/** Looked up once per socket: each look is a system call, and neither end ever changes. */
+const ownAddresses = new WeakMap<dgram.Socket, Path>();
+
+function localOf(socket: dgram.Socket): Path {
+  let local = ownAddresses.get(socket);
+  if (local === undefined) {
+    const { address, port } = socket.address();
+    local = pathOf(address, port);
+    ownAddresses.set(socket, local);
+  }
+  return local;
+}
+
+function hasAddress(socket: dgram.Socket): boolean {
+  if (ownAddresses.has(socket)) return true;
+  try {
+    return socket.address().port > 0;
+  } catch {
+    // Not bound yet: that is the answer.
+    return false;
+  }
+}
+
+const unconnected = new WeakSet<dgram.Socket>();
+
+function remoteOf(socket: dgram.Socket): { address: string; port: number } | undefined {
+  if (unconnected.has(socket)) return undefined;
+  try {
+    const { address, port } = socket.remoteAddress();
+    return { address, port };
+  } catch {
+    // Not connected: every datagram says where it goes. Bound servers never become connected.
+    unconnected.add(socket);
+    return undefined;
+  }
+}

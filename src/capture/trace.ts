@@ -1,0 +1,73 @@
+// What the taps and the lab write down while a run goes on: raw, one JSON line each, in no particular order between
+// processes. Records for people (`records.ts`) are made from these.
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Facts, Path } from '../protocols/shapes.ts';
+
+/** One subject of a state that was not as it is now. */
+export interface Change {
+  subject: string;
+  before?: string;
+  after?: string;
+}
+
+/** `t` is in nanoseconds since the run began; all processes of one machine share the clock. `who` is `client` or a life. */
+export type Trace = { t: number; who: string } & (
+  | { is: 'bytes'; way: 'sent' | 'read'; local: Path; remote: Path; base64: string }
+  | { is: 'link'; what: LinkEvent; local: Path; remote: Path }
+  | { is: 'memory'; because?: { path: Path; nth: number }; changes: Change[] }
+  | { is: 'born'; pid: number; path: Path; facts: Facts; notes: string[] }
+  | { is: 'died'; signal: string | null; code: number | null; facts?: Facts }
+  | { is: 'kill'; pid: number; on?: string }
+  | { is: 'forgot'; facts: Facts }
+  | { is: 'moved' }
+  | { is: 'wiped'; store: string }
+  | { is: 'step'; name: string }
+  | { is: 'answer'; answer: string; failed: boolean }
+  | { is: 'arm'; arm: string; cut?: string }
+);
+
+/** What one end can notice of a connection, beside its bytes. */
+export type LinkEvent = 'connected' | 'accepted' | 'refused' | 'fin sent' | 'fin read' | 'reset sent' | 'reset read' | 'broken pipe';
+
+/** Takes traces. Writing is done when the call returns: a SIGKILL right after it loses nothing. */
+export type Sink = (trace: Trace) => void;
+
+/**
+ * A sink into a file that outlives the process. Every line goes out in one synchronous write to a descriptor opened for
+ * appending, so a SIGKILL right after it loses nothing; what a kill in the middle of a write leaves is a line without an end,
+ * which readers pass over.
+ */
+export function fileSink(path: string): { sink: Sink; close(): void } {
+  const fd = openSync(path, 'a', 0o600);
+  return {
+    sink: (trace) => {
+      writeSync(fd, line(trace));
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+/** Bytes pass by in their thousands; everything else is rare and may take the slow road. */
+function line(trace: Trace): string {
+  if (trace.is !== 'bytes') return `${JSON.stringify(trace)}\n`;
+  const { t, who, way, local, remote, base64 } = trace;
+  return `{"t":${t},"who":"${who}","is":"bytes","way":"${way}","local":"${local}","remote":"${remote}","base64":"${base64}"}\n`;
+}
+
+/** The clock of a run: nanoseconds since `origin`, which is a reading of `process.hrtime.bigint()`. */
+export function clockSince(origin: bigint): () => number {
+  return () => Number(process.hrtime.bigint() - origin);
+}
+
+/** How facts differ, subject by subject. */
+export function changesBetween(before: Facts, after: Facts): Change[] {
+  const changes: Change[] = [];
+  for (const [subject, was] of Object.entries(before)) {
+    const is = after[subject];
+    if (is === undefined) changes.push({ subject, before: was });
+    else if (is !== was) changes.push({ subject, before: was, after: is });
+  }
+  for (const [subject, is] of Object.entries(after)) if (!(subject in before)) changes.push({ subject, after: is });
+  return changes;
+}

@@ -1,0 +1,54 @@
+// A kill that waits for its moment, inside the process that it will end: at exactly this message, before exactly that write.
+
+import type { Watch } from '../capture/tap.ts';
+import type { Sink } from '../capture/trace.ts';
+import type { AnyCard } from '../protocols/index.ts';
+import { Reader, WireError } from '../wire/fields.ts';
+import type { Side } from '../wire/wire.ts';
+import type { Moment } from './journals/disk.ts';
+import type { KillOn } from './messages.ts';
+
+/** Counts the messages that pass a tap, and kills this process at the one that was named. */
+export function armed(card: AnyCard, kill: KillOn, sink: Sink, who: string, clock: () => number): Watch {
+  const { wire } = card;
+  let count = 0;
+  /** Begun messages, by direction and conversation. */
+  const begun = new Map<string, Buffer>();
+
+  return (moment, conversation, bytes) => {
+    if (moment !== kill.moment) return;
+    const side: Side = moment === 'read' ? 'client' : 'server';
+    const stream = card.transport === 'tcp';
+    const whole = stream ? Buffer.concat([begun.get(conversation) ?? Buffer.alloc(0), bytes]) : bytes;
+    let start = 0;
+    try {
+      do {
+        const length = wire.frame(whole, start);
+        if (length === undefined || start + length > whole.length) break;
+        const message = wire.read(new Reader(whole, { start, end: start + length }), side);
+        if (wire.kind(message) === kill.kind && ++count === kill.nth) die(kill, sink, who, clock);
+        start += length;
+      } while (stream && start < whole.length);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      // Not a message: whatever the server makes of it, it is not the one that is waited for. The rest of this stream is noise.
+      start = whole.length;
+    }
+    if (stream) begun.set(conversation, whole.subarray(start));
+  };
+}
+
+/** Counts the writes of a journal, and kills this process right after the one that was named. */
+export function armedJournal(kill: KillOn, sink: Sink | undefined, who: string, clock: () => number): (moment: Moment) => void {
+  let count = 0;
+  return (moment) => {
+    if (moment === kill.moment && ++count === kill.nth) die(kill, sink, who, clock);
+  };
+}
+
+function die(kill: KillOn, sink: Sink | undefined, who: string, clock: () => number): never {
+  sink?.({ t: clock(), who, is: 'kill', pid: process.pid, on: `${kill.moment} ${kill.nth} ${kill.kind}`.trim() });
+  process.kill(process.pid, 'SIGKILL');
+  // The signal is delivered before the call returns to us, on every system we know; if one day it is not, nothing may go on.
+  for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+}

@@ -1,0 +1,97 @@
+// The process that a server lives and dies in. Started by the lab, told what to be over the channel between them; when that
+// channel closes, for whatever reason, it ends: a server without its lab would be a server nobody can stop.
+
+import { clockSince, fileSink, type Sink } from '../capture/trace.ts';
+import { loadCard } from '../protocols/index.ts';
+import { StateKeeper } from './keeper.ts';
+import { REAL_WORLD, seededWorld } from './world.ts';
+import type { FromHost, LifeOptions, ToHost } from './messages.ts';
+
+let begun: Promise<{ keeper: StateKeeper<unknown, unknown, never>; stop(): Promise<void> }> | undefined;
+let sink: Sink | undefined;
+
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C in a terminal goes to the whole group; the lab decides when a server ends.
+process.on('SIGINT', () => {});
+
+process.on('message', (message: ToHost) => {
+  hear(message).catch((error) => {
+    tell({ is: 'failed', reason: (error as Error).message, ours: (error as Error).name !== 'JournalError' && !(error as NodeJS.ErrnoException).code, stack: (error as Error).stack ?? '' });
+  });
+});
+
+function tell(message: FromHost): void {
+  if (process.connected) process.send?.(message);
+}
+
+async function hear(message: ToHost): Promise<void> {
+  switch (message.is) {
+    case 'begin':
+      begun = begin(message.options);
+      await begun;
+      return;
+    case 'ping':
+      return tell({ is: 'pong' });
+    case 'forget': {
+      const life = await begun;
+      const facts = (await life?.keeper.forget()) ?? {};
+      tell({ is: 'forgot', facts });
+      return;
+    }
+    case 'stop': {
+      const life = await begun;
+      await life?.stop();
+      process.disconnect();
+    }
+  }
+}
+
+async function begin(options: LifeOptions) {
+  const card = await loadCard(options.protocol);
+  const design = card?.designs[options.design];
+  if (!card || !design) throw new Error(`there is no ${options.protocol}/${options.design}`);
+
+  let untap = () => {};
+  const clock = clockSince(BigInt(options.origin));
+  const who = options.who;
+  if (options.trace) {
+    const { tap } = await import('../capture/tap.ts');
+    const { armed } = await import('./armed.ts');
+    sink = fileSink(options.trace).sink;
+    untap = tap({ who, sink, clock, ...(options.kill ? { watch: armed(card, options.kill, sink, who, clock) } : {}) });
+  }
+
+  const observe = sink;
+  const { diskJournal } = design.holds === 'disk' ? await import('./journals/disk.ts') : { diskJournal: undefined };
+  const kill = options.kill;
+  const journal = await diskJournal?.({
+    folder: options.folder ?? '.',
+    ...(kill && (kill.moment === 'write' || kill.moment === 'sync') ? { at: (await import('./armed.ts')).armedJournal(kill, observe, who, clock) } : {}),
+  });
+
+  const { keeper, notes } = await StateKeeper.open({
+    rules: design.rules,
+    wire: card.wire,
+    world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, 'server'),
+    transport: card.transport,
+    journal,
+    ...(observe ? { observe: (changes, because) => observe({ t: clock(), who, is: 'memory', changes, ...(because ? { because } : {}) }) } : {}),
+    failed: (error) => {
+      tell({ is: 'failed', reason: error.message, ours: false, stack: '' });
+      process.disconnect();
+    },
+  });
+
+  const server = await card.serve(keeper, { host: options.host, port: options.port }, options.bounds);
+  observe?.({ t: clock(), who, is: 'born', pid: process.pid, path: `${options.host}:${server.port}`, facts: keeper.facts(), notes });
+  tell({ is: 'listening', port: server.port, notes });
+
+  return {
+    keeper: keeper as never,
+    async stop() {
+      await server.close();
+      await journal?.close();
+      untap();
+    },
+  };
+}

@@ -1,0 +1,211 @@
+// The journal of the `disk` designs: a file that only ever grows, and a snapshot that lets it start over.
+//
+// A folder holds `journal`, and while a server uses it, `owner`. The journal is lines of text, so that a person can read it:
+//
+//     amnesia-journal 1                      the format
+//     1a2b3c4d snapshot {…}                  the state when this file was begun (not in the first one)
+//     5e6f7a8b events [{…},{…}]              what one write brought, in order
+//
+// Each line begins with the CRC-32 (ISO 3309, eight hexadecimal digits) of the rest of the line. What a kill or a power cut
+// leaves at the end, a line cut short, is cut off when the file is next opened: nothing in it was ever promised. Damage
+// anywhere else means that promises were lost, and stops the server.
+
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { Json } from '../../protocols/shapes.ts';
+import type { Journal } from '../keeper.ts';
+import { decodeState, encodeState } from './encode.ts';
+import { JournalError } from './error.ts';
+import { own } from './owner.ts';
+
+const FORMAT = 'amnesia-journal 1';
+/** A journal at least this long, in bytes, and four times its snapshot, is begun anew: replay stays short, rewriting rare. */
+const LONG = 4 << 20;
+
+/** `write`: bytes handed to the system. `sync`: and known to be on the device. Where the lab may kill a server in between. */
+export type Moment = 'write' | 'sync';
+
+export interface DiskOptions {
+  /** The folder. Made if it is not there. */
+  folder: string;
+  /** Called at each moment of an append. */
+  at?: ((moment: Moment) => void) | undefined;
+  /** Journal length that is followed by a snapshot, in bytes. */
+  long?: number;
+}
+
+/**
+ * Opens a folder as the journal of one server. Rejects with a {@link JournalError} when another process uses the folder, when
+ * it cannot be written, and, on `recover`, when the journal is damaged.
+ */
+export async function diskJournal<S, E extends Json>({ folder, at, long = LONG }: DiskOptions): Promise<Journal<S, E>> {
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
+    throw new JournalError(`${folder} cannot be made: give another folder with --state-dir`, { cause: error });
+  });
+  const release = await own(folder);
+  const path = join(folder, 'journal');
+  let file: FileHandle | undefined;
+  let length = 0;
+  let snapshotLength = 0;
+
+  /** Writes all of `text` at the end; after a failure nothing of it counts, since the next reader cuts it off. */
+  async function put(to: FileHandle, text: string): Promise<void> {
+    const bytes = Buffer.from(text);
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await to.write(bytes, done);
+      done += bytesWritten;
+    }
+  }
+
+  async function begin(text: string): Promise<FileHandle> {
+    const fresh = await open(`${path}.new`, 'w', 0o600);
+    await put(fresh, text);
+    await fresh.datasync();
+    await rename(`${path}.new`, path);
+    await syncFolder(folder);
+    return fresh;
+  }
+
+  return {
+    async recover(empty, apply) {
+      const { state, notes, end, snapshotBytes } = await replay(path, empty, apply);
+      if (end === undefined) {
+        file = await begin(`${FORMAT}\n`);
+        length = FORMAT.length + 1;
+      } else {
+        await truncate(path, end);
+        file = await open(path, constants.O_WRONLY | constants.O_APPEND);
+        length = end;
+        snapshotLength = snapshotBytes;
+      }
+      return { state, notes };
+    },
+
+    async append(events) {
+      if (!file) throw new Error('the journal has not been recovered yet');
+      const text = sealed(`events ${JSON.stringify(events)}`);
+      await put(file, text).catch(unwritable);
+      at?.('write');
+      await file.datasync().catch(unwritable);
+      at?.('sync');
+      length += text.length;
+    },
+
+    async snapshot(state) {
+      const text = sealed(`snapshot ${encodeState(state)}`);
+      const before = file;
+      file = await begin(`${FORMAT}\n${text}`).catch(unwritable);
+      await before?.close();
+      snapshotLength = text.length;
+      length = FORMAT.length + 1 + text.length;
+    },
+
+    get long() {
+      return length > long && length > 4 * snapshotLength;
+    },
+
+    async close() {
+      await file?.close();
+      await release();
+    },
+  };
+
+  function unwritable(error: Error): never {
+    throw new JournalError(`${path} cannot be written (${error.message}): nothing that depended on it was answered; make room or mend the disk, then start again`, {
+      cause: error,
+    });
+  }
+}
+
+function sealed(text: string): string {
+  return `${crc32(text).toString(16).padStart(8, '0')} ${text}\n`;
+}
+
+interface Replayed<S> {
+  state: S;
+  notes: string[];
+  /** Where the sound part ends, in bytes; undefined where there is no journal yet. */
+  end: number | undefined;
+  snapshotBytes: number;
+}
+
+/** Folds what is written into a state. */
+async function replay<S, E extends Json>(path: string, empty: S, apply: (state: S, event: E) => void): Promise<Replayed<S>> {
+  let state = empty;
+  const notes: string[] = [];
+  let end = 0;
+  let number = 0;
+  let snapshotBytes = 0;
+  /** The first line that is not sound, until a sound one after it shows that it is not the tail. */
+  let broken: { at: number; line: number } | undefined;
+
+  for await (const { bytes, whole } of lines(path)) {
+    number++;
+    if (number === 1) {
+      if (bytes.toString() !== FORMAT || !whole) {
+        if (!whole && FORMAT.startsWith(bytes.toString())) return { state, notes, end: undefined, snapshotBytes };
+        throw new JournalError(`${path} is not a journal of this version: move it away, or give another folder with --state-dir`);
+      }
+      end = bytes.length + 1;
+      continue;
+    }
+    const text = whole ? unsealed(bytes) : undefined;
+    if (text === undefined) {
+      broken ??= { at: end, line: number };
+      continue;
+    }
+    if (broken) {
+      throw new JournalError(
+        `${path} is damaged at byte ${broken.at} (line ${broken.line}), and sound lines follow: promises were lost. Restore it from a copy, or move the folder away to start empty`,
+      );
+    }
+    if (text.startsWith('snapshot ')) {
+      state = decodeState<S>(text.slice('snapshot '.length));
+      snapshotBytes = bytes.length;
+    } else {
+      for (const event of JSON.parse(text.slice('events '.length)) as E[]) apply(state, event);
+    }
+    end += bytes.length + 1;
+  }
+  if (number === 0) return { state, notes, end: undefined, snapshotBytes };
+  if (broken) notes.push(`the last write was cut short: ${path} goes on from byte ${broken.at}; nothing in the part cut off was ever promised`);
+  return { state, notes, end, snapshotBytes };
+}
+
+/** The text of a line whose checksum is right. */
+function unsealed(line: Buffer): string | undefined {
+  const sum = line.toString('latin1', 0, 8);
+  const text = line.subarray(9);
+  if (line.length < 10 || crc32(text).toString(16).padStart(8, '0') !== sum) return undefined;
+  return text.toString();
+}
+
+/** A file's lines as bytes; `whole` is false for what follows the last line end. Nothing where there is no file. */
+async function* lines(path: string): AsyncGenerator<{ bytes: Buffer; whole: boolean }> {
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new JournalError(`${path} cannot be read`, { cause: error });
+  });
+  if (!file) return;
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of file.createReadStream({ highWaterMark: 1 << 20 })) {
+    let bytes = rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer]);
+    for (let at = bytes.indexOf(10); at !== -1; at = bytes.indexOf(10)) {
+      yield { bytes: bytes.subarray(0, at), whole: true };
+      bytes = bytes.subarray(at + 1);
+    }
+    rest = bytes;
+  }
+  if (rest.length > 0) yield { bytes: rest, whole: false };
+}
+
+/** A rename is only on the device when the folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  // Windows has no way to sync a folder, and no need of one.
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  await handle.sync();
+  await handle.close();
+}

@@ -1,0 +1,221 @@
+// Decide, apply, write down, then answer. The one loop under every server here: the rules of a protocol on one side, its
+// sockets on the other, and between them a journal or none. Who holds the state is only where the journal is.
+
+import { changesBetween, type Change } from '../capture/trace.ts';
+import type { Facts, Json, Keeper, Mouth, Path, Rules, World } from '../protocols/shapes.ts';
+import { Writer } from '../wire/fields.ts';
+import type { Wire } from '../wire/wire.ts';
+
+/** What stands between a decision and the answer that promises it. */
+export interface Journal<S, E> {
+  /** The state as it was left, folded from what was written down, with a line for people about anything odd. */
+  recover(empty: S, apply: (state: S, event: E) => void): Promise<{ state: S; notes: string[] }>;
+  /** Resolves when the events are where no kill can take them. A rejection means that nothing after it may be promised. */
+  append(events: E[]): Promise<void>;
+  /** Replaces all that was written by the state itself. */
+  snapshot(state: S): Promise<void>;
+  /** Whether what was written has grown so long that a snapshot is due. */
+  readonly long: boolean;
+  close(): Promise<void>;
+}
+
+/** Told how the facts change, and by which message (the `nth` that came along `path`): the ledger's only source. */
+export type Observe = (changes: Change[], because?: { path: Path; nth: number }) => void;
+
+export interface KeeperOptions<S, M, E extends Json> {
+  rules: Rules<S, M, E>;
+  wire: Wire<M>;
+  world: World;
+  /** Datagrams must leave one by one; what is said on a stream in one turn may leave in one write. */
+  transport: 'tcp' | 'udp';
+  journal?: Journal<S, E> | undefined;
+  observe?: Observe | undefined;
+  /** Called when the journal fails: nothing more is said or heard. */
+  failed?: ((error: Error) => void) | undefined;
+}
+
+/** Bytes heard and not yet written down beyond which a path is read no further. */
+const TOO_MUCH = 1 << 20;
+
+type Outgoing = { to: Path; bytes: Buffer } | { to: Path; hangUp: true };
+
+export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
+  state: S;
+  private readonly options: KeeperOptions<S, M, E>;
+  private mouth: Mouth | undefined;
+  private readonly writer = new Writer(65_536);
+  /** To whom the bytes now in the writer belong. */
+  private speakingTo: Path | undefined;
+  private outgoing: Outgoing[] = [];
+  private outgoingBytes = 0;
+  /** Events decided and not yet given to the journal. */
+  private unwritten: E[] = [];
+  private writing = false;
+  private dead = false;
+  /** Those who wait for the journal to catch up. */
+  private waiting: (() => void)[] = [];
+  /** Those who wait for the state to be emptied. */
+  private forgetting: ((forgotten: Facts) => void)[] = [];
+  /** Messages heard, by path: only counted for an observer. */
+  private readonly heard = new Map<Path, number>();
+
+  private constructor(options: KeeperOptions<S, M, E>, state: S) {
+    this.options = options;
+    this.state = state;
+  }
+
+  /** A keeper whose state is what the journal tells, or empty without one. */
+  static async open<S, M, E extends Json>(options: KeeperOptions<S, M, E>): Promise<{ keeper: StateKeeper<S, M, E>; notes: string[] }> {
+    const { rules, journal } = options;
+    if (!journal) return { keeper: new StateKeeper(options, rules.empty()), notes: [] };
+    const { state, notes } = await journal.recover(rules.empty(), rules.apply);
+    return { keeper: new StateKeeper(options, state), notes };
+  }
+
+  attach(mouth: Mouth): void {
+    this.mouth = mouth;
+  }
+
+  hear(from: Path, messages: readonly M[]): Promise<void> | undefined {
+    if (this.dead) return undefined;
+    const { rules, world } = this.options;
+    for (const message of messages) {
+      const because = this.options.observe && { path: from, nth: this.count(from) };
+      this.carryOut(rules.decide(this.state, message, from, world), because);
+    }
+    return this.release();
+  }
+
+  part(from: Path): void {
+    const { rules, world } = this.options;
+    if (this.dead) return;
+    this.heard.delete(from);
+    if (!rules.part) return;
+    this.carryOut(rules.part(this.state, from, world));
+    this.release();
+  }
+
+  refuse(to: Path, message: M): void {
+    if (this.dead) return;
+    this.carryOut({ events: [], actions: [{ to, say: message }, { to, hangUp: true }] });
+    this.release();
+  }
+
+  facts(): Facts {
+    return this.options.rules.facts(this.state);
+  }
+
+  /** Empties the state, and what was written of it. Sockets stay open. Resolves to what was forgotten. */
+  forget(): Promise<Facts> {
+    return new Promise((resolve) => {
+      this.forgetting.push(resolve);
+      if (this.options.journal) this.startWriting();
+      else this.empty();
+    });
+  }
+
+  private empty(): void {
+    const forgotten = this.facts();
+    this.state = this.options.rules.empty();
+    for (const resolve of this.forgetting.splice(0)) resolve(forgotten);
+  }
+
+  private carryOut(decision: ReturnType<Rules<S, M, E>['decide']>, because?: { path: Path; nth: number }): void {
+    const { rules, journal, observe } = this.options;
+    const before = observe && decision.events.length > 0 ? this.facts() : undefined;
+    for (const event of decision.events) {
+      rules.apply(this.state, event);
+      if (journal && rules.lasting(event)) this.unwritten.push(event);
+    }
+    if (observe && before) {
+      const changes = changesBetween(before, this.facts());
+      if (changes.length > 0) observe(changes, because);
+    }
+    for (const action of decision.actions) this.plan(action);
+  }
+
+  private plan(action: { to: Path; say: M } | { to: Path; hangUp: true }): void {
+    if (action.to !== this.speakingTo) this.cut();
+    this.speakingTo = action.to;
+    if ('hangUp' in action) {
+      this.cut();
+      this.outgoing.push(action);
+      return;
+    }
+    this.options.wire.write(this.writer, action.say);
+    // An empty datagram is one too.
+    if (this.options.transport === 'udp') this.outgoing.push({ to: action.to, bytes: this.writer.take() });
+  }
+
+  /** Puts what the writer holds into the queue. */
+  private cut(): void {
+    if (this.writer.length === 0 || this.speakingTo === undefined) return;
+    this.outgoingBytes += this.writer.length;
+    this.outgoing.push({ to: this.speakingTo, bytes: this.writer.take() });
+  }
+
+  /** Lets the answers out: at once where nothing is written down, after the sync where something is. */
+  private release(): Promise<void> | undefined {
+    this.cut();
+    this.speakingTo = undefined;
+    if (!this.options.journal) {
+      for (const each of this.ready()) this.act(each);
+      return undefined;
+    }
+    if (this.outgoing.length + this.unwritten.length > 0) this.startWriting();
+    return this.outgoingBytes > TOO_MUCH ? new Promise((resolve) => this.waiting.push(resolve)) : undefined;
+  }
+
+  private ready(): Outgoing[] {
+    const ready = this.outgoing;
+    this.outgoing = [];
+    this.outgoingBytes = 0;
+    return ready;
+  }
+
+  private startWriting(): void {
+    if (this.writing || this.dead) return;
+    this.writing = true;
+    // Whatever else arrives in this turn of the loop, from anybody, shares the write and the sync.
+    setImmediate(() => void this.writeDown());
+  }
+
+  private async writeDown(): Promise<void> {
+    const { journal } = this.options;
+    if (!journal) return;
+    try {
+      while (this.outgoing.length + this.unwritten.length + this.forgetting.length > 0) {
+        const events = this.unwritten;
+        this.unwritten = [];
+        // Answers that promise nothing new wait as well: they may speak of what is still being written.
+        const ready = this.ready();
+        if (this.forgetting.length > 0) {
+          this.empty();
+          await journal.snapshot(this.state);
+        } else if (journal.long) {
+          await journal.snapshot(this.state);
+        } else if (events.length > 0) {
+          await journal.append(events);
+        }
+        for (const each of ready) this.act(each);
+        for (const resolve of this.waiting.splice(0)) resolve();
+      }
+      this.writing = false;
+    } catch (error) {
+      // Nobody who waits is told to go on: nothing after this may be promised.
+      this.dead = true;
+      this.options.failed?.(error as Error);
+    }
+  }
+
+  private act(each: Outgoing): void {
+    if ('hangUp' in each) this.mouth?.hangUp(each.to);
+    else this.mouth?.say(each.to, each.bytes);
+  }
+
+  private count(from: Path): number {
+    const nth = (this.heard.get(from) ?? 0) + 1;
+    this.heard.set(from, nth);
+    return nth;
+  }
+}

@@ -1,0 +1,177 @@
+// The lives of a server: each one a process of its own, started, killed and started again on the same port.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Facts } from '../protocols/shapes.ts';
+import type { FromHost, KillOn, LifeOptions, ToHost } from './messages.ts';
+
+/** How long a server may take to start, or to answer the lab, in milliseconds. */
+const PATIENCE = 20_000;
+
+/** A server failed by itself: its port taken, its folder unusable (`ours` false), or a fault of this program (`ours` true). */
+export class LifeError extends Error {
+  readonly ours: boolean;
+  constructor(message: string, ours: boolean, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'LifeError';
+    this.ours = ours;
+  }
+}
+
+export interface Death {
+  signal: string | null;
+  code: number | null;
+}
+
+/** One server process, from start to death. */
+export interface Life {
+  who: string;
+  pid: number;
+  port: number;
+  notes: string[];
+  /** Resolves when the process is gone; never rejects. */
+  died: Promise<Death>;
+  dead(): boolean;
+  /** Empties its state; its sockets stay open. Resolves to what it knew. */
+  forget(): Promise<Facts>;
+  /** Resolves to false when it is found dead, to true when it answers. */
+  alive(): Promise<boolean>;
+  /** SIGKILL. Refuses when the process has died already, so that no other one can be hit. */
+  kill(): Promise<void>;
+  /** Lets it close its sockets and end. */
+  stop(): Promise<void>;
+}
+
+/** A process that is ready to become a life, its imports done. */
+export interface Host {
+  child: ChildProcess;
+  died: Promise<Death>;
+  complaints(): string;
+}
+
+/** Starts a host process, not yet a server. The lab starts one ahead where it will need many. */
+export function startHost(): Host {
+  const { script, flags } = hostScript();
+  const child = spawn(process.execPath, [...flags, script], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    serialization: 'json',
+    // A debugger or a coverage tool of the parent is not meant for its children.
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  running.add(child);
+  let complaints = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    complaints = (complaints + text).slice(-4000);
+  });
+  const died = new Promise<Death>((resolve) => {
+    child.once('exit', (code, signal) => {
+      running.delete(child);
+      resolve({ code, signal });
+    });
+    child.once('error', () => resolve({ code: null, signal: null }));
+  });
+  return { child, died, complaints: () => complaints };
+}
+
+/** Makes a server of a host: resolves when it listens. */
+export async function beginLife(options: LifeOptions, host: Host = startHost()): Promise<Life> {
+  const { child, died } = host;
+  let death: Death | undefined;
+  died.then((how) => {
+    death = how;
+  });
+  tell(child, { is: 'begin', options });
+  const { port, notes } = await answer(host, 'listening');
+
+  return {
+    who: options.who,
+    pid: child.pid ?? 0,
+    port,
+    notes,
+    died,
+    dead: () => death !== undefined,
+    async forget() {
+      tell(child, { is: 'forget' });
+      return (await answer(host, 'forgot')).facts;
+    },
+    async alive() {
+      if (death || !child.connected) return died.then(() => false);
+      tell(child, { is: 'ping' });
+      const pong = answer(host, 'pong').then(
+        () => true,
+        () => false,
+      );
+      return Promise.race([pong, died.then(() => false)]);
+    },
+    async kill() {
+      if (death) throw new LifeError(`${options.who} has died already`, true);
+      child.kill('SIGKILL');
+      await died;
+    },
+    async stop() {
+      if (death) return;
+      tell(child, { is: 'stop' });
+      await Promise.race([died, after(2000)]);
+      if (!death) child.kill('SIGKILL');
+      await died;
+    },
+  };
+}
+
+/** Ends a host that never became a life, or whatever became of it. */
+export async function discardHost(host: Host): Promise<void> {
+  host.child.kill('SIGKILL');
+  await host.died;
+}
+
+function tell(child: ChildProcess, message: ToHost): void {
+  // A process that died in this moment is noticed by its death, not here.
+  if (child.connected) child.send(message, () => {});
+}
+
+/** The next message of a kind from a host; rejects when it fails, dies or takes too long. */
+function answer<K extends FromHost['is']>(host: Host, kind: K): Promise<FromHost & { is: K }> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => done(() => reject(new LifeError(`the server did not answer within ${PATIENCE / 1000} s`, true))), PATIENCE);
+    const hear = (message: FromHost) => {
+      if (message.is === kind) done(() => resolve(message as FromHost & { is: K }));
+      if (message.is === 'failed') {
+        done(() => reject(new LifeError(message.reason, message.ours, message.stack)));
+        if (kind === 'listening') host.child.kill('SIGKILL');
+      }
+    };
+    const done = (act: () => void) => {
+      clearTimeout(late);
+      host.child.off('message', hear);
+      act();
+    };
+    host.child.on('message', hear);
+    host.died.then(({ code, signal }) => {
+      done(() => reject(new LifeError(`the server died (${signal ?? `exit code ${code}`}). ${host.complaints()}`.trim(), true)));
+    });
+  });
+}
+
+/** Every child of this process. A crash of ours, or a Ctrl-C, takes them along. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** The host as it can be started here: built JavaScript from a package, TypeScript from source. */
+function hostScript(): { script: string; flags: string[] } {
+  const here = import.meta.url;
+  if (here.endsWith('.js')) return { script: fileURLToPath(new URL('./host.js', here)), flags: [] };
+  const script = fileURLToPath(new URL('./host.ts', here));
+  // Never through the `tsx` command: the server would be its child, and a SIGKILL would leave the server answering.
+  const { typescript } = process.features as { typescript?: unknown };
+  if (typescript) return { script, flags: ['--disable-warning=ExperimentalWarning'] };
+  return { script, flags: ['--import', pathToFileURL(createRequire(here).resolve('tsx')).href] };
+}
+
+function after(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+}
+
+export type { KillOn };

@@ -1,0 +1,42 @@
+// What the lab and the process of a server say to each other.
+
+import type { Bounds, Facts } from '../protocols/shapes.ts';
+
+/**
+ * A kill bound to a protocol event: at the `nth` message of `kind`, `read` by the server and not yet answered, about to be
+ * `send`, or just `sent`; or at the `nth` `write` or `sync` of the journal. The victim's own tap carries it out.
+ */
+export interface KillOn {
+  moment: 'read' | 'send' | 'sent' | 'write' | 'sync';
+  nth: number;
+  kind: string;
+}
+
+/** What one life is to be. */
+export interface LifeOptions {
+  protocol: string;
+  design: string;
+  /** Its name in the log: `echo/1`. */
+  who: string;
+  host: string;
+  port: number;
+  bounds?: Partial<Bounds>;
+  /** Where a design that writes things down does so. */
+  folder?: string;
+  /** Fixes time and chance. */
+  seed?: number;
+  /** The file that the tap appends to; without it nothing is tapped. */
+  trace?: string;
+  /** `process.hrtime.bigint()` when the run began, in decimal. */
+  origin: string;
+  kill?: KillOn;
+}
+
+export type ToHost = { is: 'begin'; options: LifeOptions } | { is: 'forget' } | { is: 'ping' } | { is: 'stop' };
+
+export type FromHost =
+  | { is: 'listening'; port: number; notes: string[] }
+  | { is: 'forgot'; facts: Facts }
+  | { is: 'pong' }
+  /** `ours`: a fault of this program, not of its surroundings. */
+  | { is: 'failed'; reason: string; ours: boolean; stack: string };

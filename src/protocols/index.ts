@@ -1,0 +1,21 @@
+// Every protocol by name. Each is loaded only when it is asked for, so that a server starts with its own code alone.
+
+import type { Card, Client, Json } from './shapes.ts';
+
+/** A card of any protocol, where nobody looks into its state, messages or events. */
+// biome-ignore lint/suspicious/noExplicitAny: state, messages and events are each protocol's own; only it may look inside
+export type AnyCard = Card<any, any, any, any>;
+
+const LOADERS = {
+  'udp-echo': async () => (await import('./udp-echo/index.ts')).card as AnyCard,
+  'tcp-session': async () => (await import('./tcp-session/index.ts')).card as AnyCard,
+} satisfies Record<string, () => Promise<AnyCard>>;
+
+export const PROTOCOLS = Object.keys(LOADERS);
+
+/** The card of a protocol, or undefined when there is no such protocol. */
+export async function loadCard(name: string): Promise<AnyCard | undefined> {
+  return Object.hasOwn(LOADERS, name) ? await LOADERS[name as keyof typeof LOADERS]() : undefined;
+}
+
+export type { Client, Json };

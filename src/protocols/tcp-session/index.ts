@@ -1,0 +1,41 @@
+// The card of tcp-session: one protocol, three ways to hold the same session.
+
+import type { Card } from '../shapes.ts';
+import { connect, type SessionClient } from './client.ts';
+import { serve } from './server.ts';
+import { type Event, rulesFor, type State } from './state.ts';
+import { type Message, wire } from './wire.ts';
+
+const byToken = rulesFor('token');
+
+export const card: Card<State, Message, Event, SessionClient> = {
+  name: 'tcp-session',
+  calls: 'session',
+  title: 'TCP session',
+  transport: 'tcp',
+  port: 7007,
+  cites: 'src/protocols/tcp-session/wire.ts',
+  wire,
+  designs: {
+    memory: {
+      rules: byToken,
+      holds: 'memory',
+      tells: 'sessions filed under a token the client carries, held by the process',
+      promises: 'an ACK promises that the bytes were delivered, and is forgotten with the process',
+    },
+    connection: {
+      rules: rulesFor('path'),
+      holds: 'memory',
+      tells: 'sessions filed under the TCP connection, and gone with it',
+      promises: 'an ACK promises that the bytes were delivered, and is forgotten with the connection',
+    },
+    disk: {
+      rules: byToken,
+      holds: 'disk',
+      tells: 'the same rules; every change is written down and synced before an ACK leaves',
+      promises: 'an ACK promises that the bytes are on the disk: it survives a kill and, as far as the disk keeps its word, a power cut',
+    },
+  },
+  serve,
+  connect,
+};

@@ -1,0 +1,45 @@
+// Where the rules meet a real socket: a stream of bytes in, messages to the rules, their answers out.
+
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { BOUNDS } from '../../bounds/bounds.ts';
+import { crowd } from '../../bounds/connections.ts';
+import { Inbox } from '../../wire/wire.ts';
+import type { Address, Bounds, Keeper, Server } from '../shapes.ts';
+import { type Message, RESET, wire } from './wire.ts';
+
+export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partial<Bounds> = {}): Promise<Server> {
+  const server = createServer({ noDelay: true });
+  const guests = crowd(server, { ...BOUNDS, ...bounds }, (socket, from) => {
+    const inbox = new Inbox(wire, 'client');
+
+    socket.on('data', (chunk) => {
+      const { messages, error } = inbox.push(chunk);
+      if (messages.length > 0) {
+        guests.settled(from);
+        const full = keeper.hear(from, messages);
+        if (full) {
+          socket.pause();
+          full.then(() => socket.resume());
+        }
+      }
+      // Bytes that are no message end this connection, in the protocol's own words, and nothing else (Section 7).
+      if (error) keeper.refuse(from, { type: 'RESET', code: RESET.malformed });
+    });
+    socket.on('close', () => keeper.part(from));
+  });
+  keeper.attach(guests);
+
+  server.listen(at.port, at.host);
+  await once(server, 'listening');
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      guests.disperse();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,106 @@
+// What a protocol says about its own bytes. One object per protocol, in `src/protocols/<name>/wire.ts`.
+
+import { Reader, WireError, Writer } from './fields.ts';
+
+/** Which end of the path a message comes from: the same bytes may mean different things. */
+export type Side = 'client' | 'server';
+
+/** A place where a message leans on memory: the reason why this project shows packets at all. */
+export interface Lean {
+  /** The id of the field that leans. */
+  field: string;
+  /** `reads` needs the memory, `writes` makes it, `clears` ends it, `carries` brings it along, `denies` says it is not there. */
+  op: 'reads' | 'writes' | 'clears' | 'carries' | 'denies';
+  holder: 'client' | 'server' | 'packet';
+  /** The subject in the holder's facts, such as `session[1]`. */
+  key: string;
+  /** One sentence. */
+  why: string;
+  /** The clause that says so, such as `RFC 862`. */
+  cite: string;
+}
+
+/** What an onlooker has noted of one conversation so far. Explaining a packet needs memory too. */
+export type Seen = Map<string, string>;
+
+/** What the bytes of one protocol mean. Pure: no socket, no clock, no dice, no memory. */
+export interface Wire<M> {
+  /** The longest message this protocol may send, in bytes: what a reader must be ready to keep. */
+  longest: number;
+  /**
+   * Length of the message that begins at `start`, or undefined while too little of it is here to tell or it is not whole.
+   * Throws a {@link WireError} as soon as the bytes can never become a message, from the header alone.
+   */
+  frame(bytes: Buffer, start: number): number | undefined;
+  /** Reads one whole message. Every byte is read by name. */
+  read(reader: Reader, from: Side): M;
+  write(writer: Writer, message: M): void;
+  /** The message's name in the specification: `DATA`. */
+  kind(message: M): string;
+  /** The rest of the message in a few words. Peer's bytes only through `printable`. No secrets, nothing rolled by dice. */
+  says(message: M): string;
+  /** Where this message leans on memory. `seen` is the onlooker's to fill. */
+  leans(message: M, from: Side, seen: Seen): Lean[];
+}
+
+/** One message as bytes. */
+export function encode<M>(wire: Wire<M>, message: M): Buffer {
+  const writer = new Writer(256);
+  wire.write(writer, message);
+  return writer.take();
+}
+
+/** One message from bytes that hold exactly one. */
+export function decode<M>(wire: Wire<M>, bytes: Buffer, from: Side): M {
+  const reader = new Reader(bytes);
+  const message = wire.read(reader, from);
+  reader.finish();
+  return message;
+}
+
+/** What has arrived of a stream and is not yet a whole message. Never holds more than one message and one chunk. */
+export class Inbox<M> {
+  private rest: Buffer = Buffer.alloc(0);
+  private readonly reader = new Reader(this.rest);
+  private readonly wire: Wire<M>;
+  private readonly from: Side;
+
+  constructor(wire: Wire<M>, from: Side) {
+    this.wire = wire;
+    this.from = from;
+  }
+
+  /** Bytes kept until the rest of their message comes. */
+  get kept(): number {
+    return this.rest.length;
+  }
+
+  /**
+   * The messages that are whole now, in order. When the bytes turn out to be wrong, the messages before them are still
+   * returned, with the error beside them: a stream cannot be read on after it.
+   */
+  push(chunk: Buffer): { messages: M[]; error?: WireError } {
+    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
+    const messages: M[] = [];
+    let start = 0;
+    try {
+      for (;;) {
+        const length = this.wire.frame(bytes, start);
+        if (length === undefined || start + length > bytes.length) break;
+        const reader = this.reader.over(bytes, start, start + length);
+        messages.push(this.wire.read(reader, this.from));
+        reader.finish();
+        start += length;
+      }
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.rest = Buffer.alloc(0);
+      return { messages, error };
+    }
+    // A view on a 64 KiB chunk would keep all of it alive for the sake of a few bytes, so the rest is copied.
+    this.rest = start === bytes.length ? EMPTY : Buffer.from(bytes.subarray(start));
+    return { messages };
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
