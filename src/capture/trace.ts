@@ -17,14 +17,14 @@ export type Trace = { t: number; who: string } & (
   | { is: 'link'; what: LinkEvent; local: Path; remote: Path }
   | { is: 'memory'; because?: { path: Path; nth: number }; changes: Change[] }
   | { is: 'born'; pid: number; path: Path; facts: Facts; notes: string[] }
-  | { is: 'died'; signal: string | null; code: number | null; facts?: Facts }
+  | { is: 'died'; signal: string | null; code: number | null }
   | { is: 'kill'; pid: number; on?: string }
-  | { is: 'forgot'; facts: Facts }
+  | { is: 'forgot'; facts: Facts; left: Facts }
   | { is: 'moved' }
-  | { is: 'wiped'; store: string }
-  | { is: 'step'; name: string }
-  | { is: 'answer'; answer: string; failed: boolean }
-  | { is: 'arm'; arm: string; cut?: string }
+  | { is: 'wiped' }
+  | { is: 'step'; step: number; name: string; aside: boolean }
+  | { is: 'answer'; step: number; answer: string; failed: boolean }
+  | { is: 'arm'; arm: 'control' | 'severed'; cut?: string; at?: string }
 );
 
 /** What one end can notice of a connection, beside its bytes. */

@@ -8,7 +8,9 @@ import { REAL_WORLD, seededWorld } from './world.ts';
 import type { FromHost, LifeOptions, ToHost } from './messages.ts';
 
 let begun: Promise<{ keeper: StateKeeper<unknown, unknown, never>; stop(): Promise<void> }> | undefined;
-let sink: Sink | undefined;
+/** Where traces go now. Only its target changes, so the taps need not know. */
+let file: { sink: Sink; close(): void } | undefined;
+const sink: Sink = (trace) => file?.sink(trace);
 
 process.on('disconnect', () => process.exit(0));
 // Ctrl-C in a terminal goes to the whole group; the lab decides when a server ends.
@@ -30,12 +32,18 @@ async function hear(message: ToHost): Promise<void> {
       begun = begin(message.options);
       await begun;
       return;
+    case 'trace': {
+      const before = file;
+      file = fileSink(message.path);
+      before?.close();
+      return tell({ is: 'tracing', path: message.path });
+    }
     case 'ping':
       return tell({ is: 'pong' });
     case 'forget': {
       const life = await begun;
       const facts = (await life?.keeper.forget()) ?? {};
-      tell({ is: 'forgot', facts });
+      tell({ is: 'forgot', facts, left: life?.keeper.facts() ?? {} });
       return;
     }
     case 'stop': {
@@ -57,11 +65,11 @@ async function begin(options: LifeOptions) {
   if (options.trace) {
     const { tap } = await import('../capture/tap.ts');
     const { armed } = await import('./armed.ts');
-    sink = fileSink(options.trace).sink;
+    file = fileSink(options.trace);
     untap = tap({ who, sink, clock, ...(options.kill ? { watch: armed(card, options.kill, sink, who, clock) } : {}) });
   }
 
-  const observe = sink;
+  const observe = options.trace ? sink : undefined;
   const { diskJournal } = design.holds === 'disk' ? await import('./journals/disk.ts') : { diskJournal: undefined };
   const kill = options.kill;
   const journal = await diskJournal?.({

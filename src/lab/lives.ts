@@ -4,7 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Facts } from '../protocols/shapes.ts';
-import type { FromHost, KillOn, LifeOptions, ToHost } from './messages.ts';
+import type { FromHost, LifeOptions, ToHost } from './messages.ts';
+import { adopt } from './tidy.ts';
 
 /** How long a server may take to start, or to answer the lab, in milliseconds. */
 const PATIENCE = 20_000;
@@ -33,10 +34,12 @@ export interface Life {
   /** Resolves when the process is gone; never rejects. */
   died: Promise<Death>;
   dead(): boolean;
-  /** Empties its state; its sockets stay open. Resolves to what it knew. */
-  forget(): Promise<Facts>;
+  /** Empties its state; its sockets stay open. Resolves to what it knew, and what it still knows: nothing, if the cut took. */
+  forget(): Promise<{ facts: Facts; left: Facts }>;
   /** Resolves to false when it is found dead, to true when it answers. */
   alive(): Promise<boolean>;
+  /** Goes on tracing into another file. */
+  traceInto(path: string): Promise<void>;
   /** SIGKILL. Refuses when the process has died already, so that no other one can be hit. */
   kill(): Promise<void>;
   /** Lets it close its sockets and end. */
@@ -59,16 +62,13 @@ export function startHost(): Host {
     // A debugger or a coverage tool of the parent is not meant for its children.
     env: { ...process.env, NODE_OPTIONS: '' },
   });
-  running.add(child);
+  adopt(child);
   let complaints = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaints = (complaints + text).slice(-4000);
   });
   const died = new Promise<Death>((resolve) => {
-    child.once('exit', (code, signal) => {
-      running.delete(child);
-      resolve({ code, signal });
-    });
+    child.once('exit', (code, signal) => resolve({ code, signal }));
     child.once('error', () => resolve({ code: null, signal: null }));
   });
   return { child, died, complaints: () => complaints };
@@ -93,7 +93,7 @@ export async function beginLife(options: LifeOptions, host: Host = startHost()):
     dead: () => death !== undefined,
     async forget() {
       tell(child, { is: 'forget' });
-      return (await answer(host, 'forgot')).facts;
+      return answer(host, 'forgot');
     },
     async alive() {
       if (death || !child.connected) return died.then(() => false);
@@ -103,6 +103,10 @@ export async function beginLife(options: LifeOptions, host: Host = startHost()):
         () => false,
       );
       return Promise.race([pong, died.then(() => false)]);
+    },
+    async traceInto(path) {
+      tell(child, { is: 'trace', path });
+      await answer(host, 'tracing');
     },
     async kill() {
       if (death) throw new LifeError(`${options.who} has died already`, true);
@@ -153,12 +157,6 @@ function answer<K extends FromHost['is']>(host: Host, kind: K): Promise<FromHost
   });
 }
 
-/** Every child of this process. A crash of ours, or a Ctrl-C, takes them along. */
-const running = new Set<ChildProcess>();
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
-
 /** The host as it can be started here: built JavaScript from a package, TypeScript from source. */
 function hostScript(): { script: string; flags: string[] } {
   const here = import.meta.url;
@@ -173,5 +171,3 @@ function hostScript(): { script: string; flags: string[] } {
 function after(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
 }
-
-export type { KillOn };

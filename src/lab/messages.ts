@@ -14,6 +14,7 @@ export interface KillOn {
 
 /** What one life is to be. */
 export interface LifeOptions {
+  /** The name of a protocol of ours, or the `file:` address of a module that exports a `card`. */
   protocol: string;
   design: string;
   /** Its name in the log: `echo/1`. */
@@ -32,11 +33,19 @@ export interface LifeOptions {
   kill?: KillOn;
 }
 
-export type ToHost = { is: 'begin'; options: LifeOptions } | { is: 'forget' } | { is: 'ping' } | { is: 'stop' };
+export type ToHost =
+  | { is: 'begin'; options: LifeOptions }
+  /** Go on tracing into another file, so that this one can be read to its end and removed. */
+  | { is: 'trace'; path: string }
+  | { is: 'forget' }
+  | { is: 'ping' }
+  | { is: 'stop' };
 
 export type FromHost =
   | { is: 'listening'; port: number; notes: string[] }
-  | { is: 'forgot'; facts: Facts }
+  /** What was known before, and what is still known after: nothing, if the cut took. */
+  | { is: 'forgot'; facts: Facts; left: Facts }
   | { is: 'pong' }
+  | { is: 'tracing'; path: string }
   /** `ours`: a fault of this program, not of its surroundings. */
   | { is: 'failed'; reason: string; ours: boolean; stack: string };

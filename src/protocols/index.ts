@@ -1,6 +1,6 @@
 // Every protocol by name. Each is loaded only when it is asked for, so that a server starts with its own code alone.
 
-import type { Card, Client, Json } from './shapes.ts';
+import type { Card } from './shapes.ts';
 
 /** A card of any protocol, where nobody looks into its state, messages or events. */
 // biome-ignore lint/suspicious/noExplicitAny: state, messages and events are each protocol's own; only it may look inside
@@ -13,9 +13,11 @@ const LOADERS = {
 
 export const PROTOCOLS = Object.keys(LOADERS);
 
-/** The card of a protocol, or undefined when there is no such protocol. */
+/**
+ * The card of a protocol, by its name or by the `file:` address of a module that exports one as `card`: a protocol under
+ * construction need not be in this list. Undefined when there is no such protocol.
+ */
 export async function loadCard(name: string): Promise<AnyCard | undefined> {
+  if (name.startsWith('file:')) return ((await import(name)) as { card?: AnyCard }).card;
   return Object.hasOwn(LOADERS, name) ? await LOADERS[name as keyof typeof LOADERS]() : undefined;
 }
-
-export type { Client, Json };

@@ -117,7 +117,7 @@ export interface Card<S, M, E extends Json, C extends Client> {
   calls: string;
   title: string;
   transport: 'tcp' | 'udp';
-  /** The port a real client would expect. */
+  /** Where `amnesia serve` listens unless told otherwise: above 1024, so that nobody needs to be root. */
   port: number;
   /** The specification. */
   cites: string;

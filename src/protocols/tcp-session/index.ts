@@ -13,7 +13,7 @@ export const card: Card<State, Message, Event, SessionClient> = {
   calls: 'session',
   title: 'TCP session',
   transport: 'tcp',
-  port: 7007,
+  port: 7070,
   cites: 'src/protocols/tcp-session/wire.ts',
   wire,
   designs: {

@@ -47,7 +47,7 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ech
       };
       const done = (outcome: Buffer | 'refused') => {
         asked.off('message', listen).off('error', refuse);
-        state.pending.delete(quoted(payload));
+        state.pending.delete(quoted(payload, 24));
         resolve(outcome);
       };
       asked.on('message', listen).on('error', refuse);
@@ -64,13 +64,13 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ech
     async say(text) {
       const payload = Buffer.from(text);
       for (let tries = 1; tries <= TRIES; tries++) {
-        state.pending.set(quoted(payload), tries);
+        state.pending.set(quoted(payload, 24), tries);
         const outcome = await attempt(payload);
         if (Buffer.isBuffer(outcome)) return outcome.toString();
         if (outcome === 'refused') await waits.redial(tries);
       }
-      state.pending.delete(quoted(payload));
-      throw new Error(`no echo of ${quoted(payload)} after ${TRIES} tries`);
+      state.pending.delete(quoted(payload, 24));
+      throw new Error(`no echo of ${quoted(payload, 24)} after ${TRIES} tries`);
     },
 
     facts() {

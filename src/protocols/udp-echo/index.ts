@@ -11,7 +11,7 @@ export const card: Card<State, Message, Event, EchoClient> = {
   calls: 'echo',
   title: 'UDP echo',
   transport: 'udp',
-  port: 7,
+  port: 7007,
   cites: 'RFC 862',
   wire,
   designs: {

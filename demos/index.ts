@@ -1,0 +1,23 @@
+// The syllabus: every story, in the order in which to meet them. The only registry.
+
+import type { Story } from '../src/lab/story.ts';
+
+interface Lesson {
+  protocol: string;
+  /** One line for lists. */
+  tells: string;
+  load: () => Promise<Story>;
+}
+
+export const SYLLABUS: readonly Lesson[] = [
+  {
+    protocol: 'udp-echo',
+    tells: 'a server that cannot forget, because it never remembered',
+    load: async () => (await import('./udp-echo.ts')).story as unknown as Story,
+  },
+  {
+    protocol: 'tcp-session',
+    tells: 'the same session under three roofs, and what a kill takes from each',
+    load: async () => (await import('./tcp-session.ts')).story as unknown as Story,
+  },
+];

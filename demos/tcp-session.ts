@@ -1,0 +1,75 @@
+// TCP session: the same session under three roofs, and what a kill takes from each.
+
+import { ranDirectly } from '../src/lab/direct.ts';
+import type { Step, Story, Telling } from '../src/lab/story.ts';
+import type { SessionClient } from '../src/protocols/tcp-session/client.ts';
+import { card } from '../src/protocols/tcp-session/index.ts';
+
+const send = (text: string): Step<SessionClient> => ({ name: `send "${text}"`, act: (client) => client.send(text) });
+
+const designs: Record<'memory' | 'connection' | 'disk', Telling> = {
+  memory: {
+    cut: { is: 'kill', at: { on: { moment: 'read', nth: 2, kind: 'DATA' } } },
+    verdict: 'broken',
+    predict: {
+      ask: 'The server is killed when it has read the second DATA and not answered yet. It starts again; the client comes back with its token. And then?',
+      choices: ['it carries on, and sends the second DATA again', 'it carries on, but the first bytes are gone', 'the server does not know the token'],
+      right: 2,
+    },
+    claims: { forget: 'broken', path: 'recovered', kill: 'broken' },
+    why: [
+      'The session is filed under a token that the client carries: from another address it would be found again.',
+      'But the process holds it. Killed, it takes along the number it expected, the digest, and the token itself.',
+      'The client did everything right. What it holds is a name, and nobody is left who files anything under it.',
+    ],
+    next: 'amnesia demo tcp-session/disk',
+  },
+  connection: {
+    cut: { is: 'path', at: { after: 3 } },
+    verdict: 'broken',
+    predict: {
+      ask: 'The server lives on; the client comes back from another address, as a phone does that leaves its Wi-Fi. Does the server know it?',
+      choices: ['yes: it shows the same token', 'no: its session was filed under the old connection', 'yes, after it has opened a new session'],
+      right: 1,
+    },
+    claims: { forget: 'broken', path: 'broken', kill: 'broken' },
+    why: [
+      'Here the session is filed under the connection itself: who speaks is known by the path they speak on.',
+      'When that path ends, nobody could ever ask for the session again, so the server drops it.',
+      'No process died and no memory was short: the state was filed under something that did not last.',
+    ],
+    next: 'amnesia demo tcp-session/memory --cut path',
+  },
+  disk: {
+    cut: { is: 'kill', at: { on: { moment: 'sync', nth: 3, kind: '' } } },
+    verdict: 'recovered',
+    predict: {
+      ask: 'The server is killed right after the second DATA reached its disk and before the ACK left. The client sends it again. Is it delivered twice?',
+      choices: ['yes: the server cannot know that it had it', 'no: it is acknowledged again, and delivered once', 'no: the server refuses the session'],
+      right: 1,
+    },
+    claims: { forget: 'broken', path: 'recovered', kill: 'recovered', store: 'broken' },
+    why: [
+      'The same rules as tcp-session/memory; only a journal stands between a decision and the answer that promises it.',
+      'What was promised is on the disk, so the next life folds the journal into the same state and knows the token.',
+      'The number the server expects tells the client what arrived: each byte is delivered once, kill or no kill.',
+    ],
+    next: 'amnesia litmus',
+  },
+};
+
+export const story: Story<SessionClient> = {
+  card,
+  protocol: 'tcp-session',
+  about: 'A client opens a session, sends its bytes in three messages and closes it. Both ends number every byte.',
+  steps: [
+    { name: 'open a session', act: (client) => client.open(1000) },
+    send('Do '),
+    send('not '),
+    send('forget me.'),
+    { name: 'close it', act: (client) => client.finish() },
+  ],
+  designs,
+};
+
+if (ranDirectly(import.meta.url)) await (await import('../src/cli/amnesia.ts')).runStory(story);

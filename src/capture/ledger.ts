@@ -1,0 +1,227 @@
+// The ledger: all that was remembered, by which life, since which row. It turns records into the notes under a packet, and
+// into the account that follows a cut. It knows only what the records show.
+
+import type { Facts } from '../protocols/shapes.ts';
+import type { Lean } from '../wire/wire.ts';
+import type { CutRow, Entry, LifeRow, Numbered, PacketRow } from './records.ts';
+
+/** `protocol` notes cite a clause; `measured` ones point at a row of the ledger. */
+export interface Note {
+  word: 'needs' | 'keeps' | 'LOST' | 'proof' | 'hint';
+  text: string;
+  /** Ids of the fields it is about. */
+  field?: string;
+  cite?: string;
+  /** The row in which the memory was last written, and the one that took it. */
+  written?: number;
+  gone?: number;
+}
+
+/** One subject as the ledger has it. */
+interface Line {
+  holder: string;
+  subject: string;
+  known: string;
+  /** The row that wrote it. */
+  written: number;
+  /** The row that took it, and what it was then. */
+  gone?: number;
+}
+
+/** What became of one subject at a cut. */
+export interface Outcome {
+  subject: string;
+  known: string;
+  fate: 'LOST' | 'KEPT' | 'REBUILT';
+  /** The row that wrote it, that took it, that rebuilt it. */
+  written: number;
+  gone?: number;
+  rebuilt?: number;
+}
+
+export interface Account {
+  cut: CutRow & { row: number };
+  outcomes: Outcome[];
+}
+
+export interface Ledger {
+  /** Notes by row number. */
+  notes: Map<number, Note[]>;
+  /** One account per cut. */
+  accounts: Account[];
+  /** Facts of every holder just before and after a row, for `explain`. */
+  around(row: number): Around[];
+}
+
+export interface Around {
+  holder: string;
+  before: Facts;
+  after: Facts;
+}
+
+/** The ledger of a whole arm. */
+export function ledger(entries: readonly Entry[]): Ledger {
+  const book = new Book();
+  const notes = new Map<number, Note[]>();
+  const around = new Map<number, Around[]>();
+  for (const entry of entries) {
+    if (!('row' in entry)) continue;
+    const was = book.known();
+    notes.set(entry.row, book.add(entry));
+    const is = book.known();
+    around.set(entry.row, was.map(({ holder, facts }, index) => ({ holder, before: facts, after: is[index]?.facts ?? {} })));
+  }
+  return { notes, accounts: book.accounts, around: (row) => around.get(row) ?? [] };
+}
+
+/** Losses that are kept in mind. A lesson has a handful; a server that runs for days must not be remembered for ever. */
+const GRAVES = 5000;
+
+/** The ledger as it is written, one row after another. */
+export class Book {
+  readonly accounts: Account[] = [];
+  /** What the server, and what the client, remembers now: subject → line. */
+  private readonly server = new Map<string, Line>();
+  private readonly client = new Map<string, Line>();
+  /** What was remembered once and is gone. Filed under the subject; the last loss counts. */
+  private readonly graves = new Map<string, Line>();
+  private life: string | undefined;
+  /** Somebody lived here before this life. */
+  private restarted = false;
+  /** The account of the last cut, while its consequences unfold. */
+  private watched: Account | undefined;
+  /** After a kill, until the next life shows what it was handed. */
+  private awaitingBirth = false;
+
+  /** Writes down one row, and returns the notes that it deserves. */
+  add(entry: Numbered): Note[] {
+    switch (entry.is) {
+      case 'life':
+        this.begin(entry);
+        return [];
+      case 'cut':
+        this.cut(entry);
+        return [];
+      case 'packet':
+        return this.packet(entry);
+      case 'memory':
+        for (const change of entry.changes) this.remember(entry.holder, change.subject, change.after, entry.row, false);
+        return [{ word: 'keeps', text: `${entry.holder}: ${entry.changes.map(inWords).join('; ')}`, written: entry.row }];
+      default:
+        return [];
+    }
+  }
+
+  /** What everybody knows at this point. */
+  known(): { holder: string; facts: Facts }[] {
+    return [
+      { holder: this.life ?? 'the server', facts: inFacts(this.server) },
+      { holder: 'client', facts: inFacts(this.client) },
+    ];
+  }
+
+  private packet(entry: PacketRow & Numbered): Note[] {
+    const found = entry.leans.map((lean) => this.leaning(lean));
+    for (const { holder, changes } of entry.memory) {
+      for (const change of changes) this.remember(holder, change.subject, change.after, entry.row, true);
+      found.push({ word: 'keeps', text: `${holder}: ${changes.map(inWords).join('; ')}`, written: entry.row });
+    }
+    if (entry.malformed) found.push({ word: 'hint', text: `no message of ${entry.protocol}: ${entry.malformed.why}` });
+    else if (entry.read === false) found.push({ word: 'hint', text: 'nobody read this: it was lost on the way, or with the process it was sent to' });
+    return found;
+  }
+
+  private leaning({ op, holder, key, why, cite, field }: Lean): Note {
+    const ofClient = holder === 'client';
+    const line = (ofClient ? this.client : this.server).get(key);
+    const grave = ofClient ? undefined : this.graves.get(key);
+    const whose = ofClient ? 'client' : (this.life ?? 'server');
+    const loss = grave?.gone === undefined ? undefined : { written: grave.written, gone: grave.gone };
+    const wasWritten = loss && `written by ${hash(loss.written)} into ${grave?.holder}, gone with ${hash(loss.gone)}`;
+    switch (op) {
+      case 'denies':
+        if (loss) return { word: 'LOST', field, cite, ...loss, text: `${key} (${grave?.known}): ${wasWritten}` };
+        return { word: 'hint', field, cite, text: `${whose} never had ${key}: nothing was lost here` };
+      case 'reads':
+        if (line) return { word: 'needs', field, cite, written: line.written, text: `${whose}: ${key}, written by ${hash(line.written)}: ${why}` };
+        if (loss) return { word: 'needs', field, cite, ...loss, text: `${whose}: ${key}, ${wasWritten}; ${whose} does not have it` };
+        return { word: 'needs', field, cite, text: `${whose}: ${key}: ${why}` };
+      case 'carries':
+        return { word: 'proof', field, cite, text: this.restarted ? `${whose} has never met this client: ${why}` : why };
+      default:
+        return { word: 'hint', field, cite, text: why };
+    }
+  }
+
+  /** `asked`: a message brought it about. What goes without one goes because a path did. */
+  private remember(holder: string, subject: string, known: string | undefined, row: number, asked: boolean): void {
+    const ofClient = holder === 'client';
+    const memory = ofClient ? this.client : this.server;
+    const line = memory.get(subject);
+    const outcome = ofClient ? undefined : this.watched?.outcomes.find((each) => each.subject === subject);
+    if (known === undefined) {
+      memory.delete(subject);
+      if (!line || ofClient) return;
+      this.bury({ ...line, gone: row });
+      if (outcome?.fate === 'KEPT' && !asked && this.watched?.cut.cut === 'path') Object.assign(outcome, { fate: 'LOST', gone: row });
+      return;
+    }
+    memory.set(subject, { holder, subject, known, written: row });
+    if (outcome?.fate === 'LOST') Object.assign(outcome, { fate: 'REBUILT', rebuilt: row });
+  }
+
+  private bury(line: Line): void {
+    this.graves.delete(line.subject);
+    this.graves.set(line.subject, line);
+    const oldest = this.graves.size > GRAVES ? this.graves.keys().next().value : undefined;
+    if (oldest !== undefined) this.graves.delete(oldest);
+  }
+
+  private begin(entry: LifeRow & Numbered): void {
+    this.restarted = this.life !== undefined;
+    this.life = entry.life;
+    this.server.clear();
+    for (const [subject, known] of Object.entries(entry.facts)) {
+      const outcome = this.awaitingBirth ? this.watched?.outcomes.find((each) => each.subject === subject) : undefined;
+      this.server.set(subject, { holder: entry.life, subject, known, written: outcome?.written ?? entry.row });
+      this.graves.delete(subject);
+      // What the next life knows without having been told was kept by something that outlived the one before.
+      if (!outcome) continue;
+      outcome.fate = 'KEPT';
+      delete outcome.gone;
+    }
+    this.awaitingBirth = false;
+  }
+
+  private cut(entry: CutRow & Numbered): void {
+    // The wiped store belongs to the account of the kill before it: what the next life knows will tell.
+    if (entry.cut === 'store') return;
+    const lines = [...this.server.values()];
+    const takes = entry.cut !== 'path';
+    const fate = takes ? { fate: 'LOST' as const, gone: entry.row } : { fate: 'KEPT' as const };
+    this.watched = { cut: entry, outcomes: lines.map(({ subject, known, written }) => ({ subject, known, written, ...fate })) };
+    this.accounts.push(this.watched);
+    if (!takes) return;
+    for (const line of lines) this.bury({ ...line, gone: entry.row });
+    this.server.clear();
+    this.awaitingBirth = entry.cut === 'kill';
+  }
+}
+
+function hash(row: number): string {
+  return `#${String(row).padStart(2, '0')}`;
+}
+
+function inFacts(memory: Map<string, Line>): Facts {
+  return Object.fromEntries([...memory].map(([subject, { known }]) => [subject, known]));
+}
+
+/** A change in as few words as tell it: of a list, only the parts that differ. */
+function inWords({ subject, before, after }: { subject: string; before?: string; after?: string }): string {
+  if (after === undefined) return `forgets ${subject}`;
+  if (before === undefined) return `${subject} = ${after}`;
+  const [was, is] = [before.split(', '), after.split(', ')];
+  if (was.length !== is.length) return `${subject} = ${after}`;
+  const parts = is.flatMap((part, index) => (part === was[index] ? [] : [`${was[index]} → ${part}`]));
+  return `${subject}: ${parts.join(', ')}`;
+}

@@ -1,0 +1,404 @@
+// Traces made into records: what happened, in order, with every byte named. Everything that a person sees is made from these.
+
+import { quoted } from '../wire/printable.ts';
+import type { AnyCard } from '../protocols/index.ts';
+import type { Facts, Path } from '../protocols/shapes.ts';
+import { type Field, Reader, WireError } from '../wire/fields.ts';
+import type { Lean, Seen, Side } from '../wire/wire.ts';
+import type { Change, LinkEvent, Trace } from './trace.ts';
+
+/** What one holder's memory became when a message was handled. */
+export interface MemoryChange {
+  holder: string;
+  changes: Change[];
+}
+
+/** `t_ns`: nanoseconds since the run began. `row`: the number that the log shows; steps, answers and arms have none. */
+export type Entry = { t_ns: number; arm: number } & (
+  | { is: 'arm'; name: 'control' | 'severed'; cut?: string; at?: string }
+  | { is: 'step'; step: number; name: string; aside: boolean }
+  | { is: 'answer'; step: number; answer: string; failed: boolean }
+  | ({ row: number } & Row)
+);
+
+export type Row = PacketRow | LinkRow | LifeRow | CutRow | MemoryRow | DiedRow;
+
+/** One message (TCP), or one datagram (UDP). */
+export interface PacketRow {
+  is: 'packet';
+  /** `client`, `client@2` after it came back from another address, a life, or `nobody`. */
+  from: string;
+  to: string;
+  side: Side;
+  protocol: string;
+  kind: string;
+  says: string;
+  /** Two hexadecimal digits a byte, `**` for a byte of a secret. */
+  hex: string;
+  length: number;
+  /** Whether the other end's process has read it; undefined where that end is not tapped. */
+  read?: boolean;
+  fields: Field[];
+  leans: Lean[];
+  /** Set when the bytes are no message of this protocol, at the offset of the byte that proves it. */
+  malformed?: { why: string; at: number };
+  memory: MemoryChange[];
+}
+
+/** A connection begins, is refused, or ends. */
+export interface LinkRow {
+  is: 'link';
+  what: LinkEvent;
+  from: string;
+  to: string;
+  /** The process that it comes from is dead: its kernel did this. */
+  dead?: true;
+}
+
+export interface LifeRow {
+  is: 'life';
+  life: string;
+  pid: number;
+  port: number;
+  /** What it remembered when it began to listen. */
+  facts: Facts;
+  notes: string[];
+}
+
+export interface CutRow {
+  is: 'cut';
+  cut: 'kill' | 'forget' | 'path' | 'store';
+  /** Whose memory it took: a life, `client` for the path, `disk` for the store. */
+  who: string;
+  pid?: number;
+  /** The protocol event that a kill was bound to. */
+  on?: string;
+  /** What that life knew at this moment. */
+  facts: Facts;
+  /** A forget that did not take: what it still knew. */
+  left?: Facts;
+}
+
+/** Memory that changed without a message: a connection ended, say. */
+export interface MemoryRow {
+  is: 'memory';
+  holder: string;
+  changes: Change[];
+}
+
+/** A life that ended by itself. */
+export interface DiedRow {
+  is: 'died';
+  life: string;
+  signal: string | null;
+  code: number | null;
+}
+
+export type Numbered = Entry & { row: number };
+
+interface Stream {
+  /** Bytes of a message not whole yet, per end. */
+  begun: { sent: Buffer; read: Buffer };
+  /** Messages framed so far, per end. */
+  count: { sent: number; read: number };
+  /** By number, the last {@link WINDOW} of them. */
+  packets: Map<number, PacketRow & { row: number }>;
+  lost?: WireError;
+}
+
+interface Conversation {
+  client: Path;
+  up: Stream;
+  down: Stream;
+  seen: Seen;
+  /** Ends and beginnings that have a row. */
+  links: Set<string>;
+}
+
+export interface RecorderOptions {
+  card: AnyCard;
+  /** Shows secrets as they are. */
+  showSecrets?: boolean;
+  /** Number of the first row, and of this arm. */
+  firstRow?: number;
+  arm?: number;
+}
+
+/** The two ends of one event of a connection are one row. */
+const PAIRS: Partial<Record<LinkEvent, LinkEvent>> = { accepted: 'connected', 'fin read': 'fin sent', 'reset read': 'reset sent' };
+
+/**
+ * Turns traces, given in order of time, into entries. Entries already handed out are still completed: a packet learns that
+ * it was read, and what it changed, after it was sent.
+ */
+export class Recorder {
+  readonly entries: Entry[] = [];
+  private readonly options: RecorderOptions;
+  private nextRow: number;
+  private readonly conversations = new Map<string, Conversation>();
+  /** Names for paths, in order of appearance. */
+  private readonly names = new Map<Path, string>();
+  private namesGiven = 0;
+  private life: { who: string; facts: Facts; alive: boolean } | undefined;
+  private serverPort = 0;
+  /** The packet that the client handled last: its memory changes belong to that. */
+  private lastOfClient: PacketRow | undefined;
+
+  constructor(options: RecorderOptions) {
+    this.options = options;
+    this.nextRow = options.firstRow ?? 1;
+  }
+
+  /** Hands over the entries so far and lets go of them. */
+  take(): Entry[] {
+    return this.entries.splice(0);
+  }
+
+  push(trace: Trace): void {
+    const t_ns = trace.t;
+    const arm = this.options.arm ?? 1;
+    const row = (what: Row): void => void this.entries.push({ t_ns, arm, row: this.nextRow++, ...what });
+    switch (trace.is) {
+      case 'arm':
+        this.entries.push({ t_ns, arm, is: 'arm', name: trace.arm, ...(trace.cut ? { cut: trace.cut } : {}), ...(trace.at ? { at: trace.at } : {}) });
+        return;
+      case 'step':
+        this.entries.push({ t_ns, arm, is: 'step', step: trace.step, name: trace.name, aside: trace.aside });
+        return;
+      case 'answer':
+        this.entries.push({ t_ns, arm, is: 'answer', step: trace.step, answer: this.named(trace.answer), failed: trace.failed });
+        return;
+      case 'born':
+        this.serverPort = Number(trace.path.slice(trace.path.lastIndexOf(':') + 1));
+        this.life = { who: trace.who, facts: this.namedFacts(trace.facts), alive: true };
+        // A new process starts to count its connections anew.
+        this.conversations.clear();
+        return row({ is: 'life', life: trace.who, pid: trace.pid, port: this.serverPort, facts: { ...this.life.facts }, notes: trace.notes });
+      case 'kill':
+        this.killed();
+        return row({ is: 'cut', cut: 'kill', who: trace.who, pid: trace.pid, facts: { ...this.life?.facts }, ...(trace.on ? { on: trace.on } : {}) });
+      case 'died':
+        // A life that was killed has its row already.
+        if (this.life?.alive === false) return;
+        this.killed();
+        return row({ is: 'died', life: trace.who, signal: trace.signal, code: trace.code });
+      case 'forgot': {
+        const left = this.namedFacts(trace.left);
+        if (this.life) this.life.facts = { ...left };
+        return row({ is: 'cut', cut: 'forget', who: trace.who, facts: this.namedFacts(trace.facts), ...(Object.keys(left).length > 0 ? { left } : {}) });
+      }
+      case 'moved':
+        return row({ is: 'cut', cut: 'path', who: 'client', facts: { ...this.life?.facts } });
+      case 'wiped':
+        return row({ is: 'cut', cut: 'store', who: 'disk', facts: {} });
+      case 'memory':
+        return this.remembered(trace, row);
+      case 'link':
+        return this.linked(trace, row);
+      case 'bytes':
+        return this.passed(trace, row);
+    }
+  }
+
+  private killed(): void {
+    if (this.life) this.life.alive = false;
+  }
+
+  /** A path by its name; paths in texts are ports of the moment, and no two runs have the same. */
+  private name(path: Path): string {
+    if (this.serverPort !== 0 && path.endsWith(`:${this.serverPort}`)) return this.life?.alive ? this.life.who : 'nobody';
+    let name = this.names.get(path);
+    if (name === undefined) {
+      name = this.namesGiven++ === 0 ? 'client' : `client@${this.namesGiven}`;
+      makeRoom(this.names);
+      this.names.set(path, name);
+    }
+    return name;
+  }
+
+  private named(text: string): string {
+    return text.replace(PATH, (path) => this.names.get(path) ?? path);
+  }
+
+  private namedFacts(facts: Facts): Facts {
+    return Object.fromEntries(Object.entries(facts).map(([subject, known]) => [this.named(subject), this.named(known)]));
+  }
+
+  private remembered(trace: Trace & { is: 'memory' }, row: (what: Row) => void): void {
+    const changes = trace.changes.map((change) => ({
+      subject: this.named(change.subject),
+      ...(change.before === undefined ? {} : { before: this.named(change.before) }),
+      ...(change.after === undefined ? {} : { after: this.named(change.after) }),
+    }));
+    if (trace.who === 'client') {
+      if (this.lastOfClient) this.lastOfClient.memory.push({ holder: 'client', changes });
+      else row({ is: 'memory', holder: 'client', changes });
+      return;
+    }
+    if (this.life) for (const { subject, after } of changes) {
+      if (after === undefined) delete this.life.facts[subject];
+      else this.life.facts[subject] = after;
+    }
+    const { because } = trace;
+    const packet = because && this.conversations.get(because.path)?.up.packets.get(because.nth - 1);
+    if (packet) packet.memory.push({ holder: trace.who, changes });
+    else row({ is: 'memory', holder: trace.who, changes });
+  }
+
+  private conversation(client: Path): Conversation {
+    let conversation = this.conversations.get(client);
+    if (!conversation) {
+      const stream = (): Stream => ({ begun: { sent: NO_BYTES, read: NO_BYTES }, count: { sent: 0, read: 0 }, packets: new Map() });
+      conversation = { client, up: stream(), down: stream(), seen: new Map(), links: new Set() };
+      makeRoom(this.conversations);
+      this.conversations.set(client, conversation);
+    }
+    return conversation;
+  }
+
+  private linked(trace: Trace & { is: 'link' }, row: (what: Row) => void): void {
+    const byClient = trace.who === 'client';
+    const client = byClient ? trace.local : trace.remote;
+    const what = PAIRS[trace.what] ?? trace.what;
+    const fromClient = byClient === (what === trace.what) || trace.what === 'accepted';
+    if (client) {
+      const { links } = this.conversation(client);
+      const key = `${what} by ${fromClient ? 'client' : 'server'}`;
+      // The other end's view of what has its row already.
+      if (links.has(key)) return;
+      links.add(key);
+    }
+    const name = client ? this.name(client) : 'client';
+    if (fromClient) row({ is: 'link', what, from: name, to: this.serverName() });
+    else row({ is: 'link', what, from: this.life?.who ?? 'nobody', to: name, ...(this.life?.alive ? {} : { dead: true }) });
+  }
+
+  /** Who stands at the server's end: when the process is dead, what still arrives was its kernel's doing. */
+  private serverName(): string {
+    return this.life?.alive ? this.life.who : 'nobody';
+  }
+
+  private passed(trace: Trace & { is: 'bytes' }, row: (what: Row) => void): void {
+    const byClient = trace.who === 'client';
+    const client = byClient ? trace.local : trace.remote;
+    const up = byClient === (trace.way === 'sent');
+    const conversation = this.conversation(client);
+    const stream = up ? conversation.up : conversation.down;
+    const side: Side = up ? 'client' : 'server';
+    const ends = up
+      ? { from: this.name(client), to: this.serverName() }
+      : { from: byClient ? (this.life?.who ?? 'nobody') : trace.who, to: this.name(client) };
+    const chunk = Buffer.from(trace.base64, 'base64');
+
+    for (const message of this.framed(stream, trace.way, chunk)) {
+      const nth = stream.count[trace.way]++;
+      const known = this.options.card.transport === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
+      if (known) {
+        if (trace.way === 'read') known.read = true;
+        if (byClient) this.lastOfClient = known;
+        continue;
+      }
+      const explained = this.explain(message, side, conversation.seen, stream);
+      const packet: PacketRow = { is: 'packet', ...ends, side, protocol: this.options.card.name, ...explained, memory: [] };
+      if (trace.way === 'read') packet.read = true;
+      else if (byClient) packet.read = false;
+      row(packet);
+      // The entry is what is handed out, so the entry is what must be completed later.
+      const entry = this.entries.at(-1) as PacketRow & { row: number };
+      stream.packets.set(nth, entry);
+      stream.packets.delete(nth - WINDOW);
+      raw.set(entry, message);
+      if (byClient) this.lastOfClient = entry;
+    }
+  }
+
+  /** The whole messages among what one end has let through. Once a stream is wrong, the rest of it is one lump per chunk. */
+  private framed(stream: Stream, way: 'sent' | 'read', chunk: Buffer): Buffer[] {
+    const { card } = this.options;
+    if (card.transport === 'udp' || stream.lost) return [chunk];
+    const bytes = Buffer.concat([stream.begun[way], chunk]);
+    const messages: Buffer[] = [];
+    let start = 0;
+    try {
+      for (;;) {
+        const length = card.wire.frame(bytes, start);
+        if (length === undefined || start + length > bytes.length) break;
+        messages.push(bytes.subarray(start, start + length));
+        start += length;
+      }
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      stream.lost = error;
+      messages.push(bytes.subarray(start));
+      start = bytes.length;
+    }
+    stream.begun[way] = bytes.subarray(start);
+    return messages;
+  }
+
+  private explain(bytes: Buffer, side: Side, seen: Seen, stream: Stream) {
+    const { wire } = this.options.card;
+    const reader = new Reader(bytes, { annotate: true });
+    const fields = reader.fields ?? [];
+    try {
+      if (stream.lost) throw stream.lost;
+      const message = wire.read(reader, side);
+      reader.finish();
+      const leans = wire.leans(message, side, seen);
+      return { kind: wire.kind(message), says: wire.says(message), ...this.veiled(bytes, fields), leans };
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      stream.lost = error;
+      // What could be read keeps its names; the rest is shown as what it is, bytes.
+      if (reader.at < bytes.length) {
+        fields.push({ id: 'rest', label: 'Not understood', start: reader.at, end: bytes.length, value: bytes.toString('hex', reader.at), show: quoted(bytes.subarray(reader.at), 64) });
+      }
+      const malformed = { why: error.message, at: error.at };
+      return { kind: 'MALFORMED', says: quoted(bytes, 32), ...this.veiled(bytes, fields), leans: [], malformed };
+    }
+  }
+
+  /** The bytes as text, without those of secrets. */
+  private veiled(bytes: Buffer, fields: Field[]): { hex: string; length: number; fields: Field[] } {
+    const pairs: string[] = bytes.toString('hex').match(/../g) ?? [];
+    if (this.options.showSecrets) return { hex: pairs.join(''), length: bytes.length, fields };
+    for (const field of fields) {
+      if (!field.secret) continue;
+      pairs.fill('**', field.start, field.end);
+      field.value = '***';
+      field.show = '***';
+    }
+    return { hex: pairs.join(''), length: bytes.length, fields };
+  }
+}
+
+/** Whatever may be a path in a text: an IPv4 or IPv6 address, a colon, a port. */
+const PATH = /[0-9a-f.:]*[0-9a-f]:\d{1,5}/g;
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** Packets per direction, conversations and names that are kept in mind: a server that runs for days is logged in bounds. */
+const WINDOW = 1024;
+const CONVERSATIONS = 4096;
+
+function makeRoom(map: Map<unknown, unknown>): void {
+  const oldest = map.size >= CONVERSATIONS ? map.keys().next().value : undefined;
+  if (oldest !== undefined) map.delete(oldest);
+}
+
+/** The bytes of a packet, to find the other end's view of the same datagram. */
+const raw = new WeakMap<PacketRow, Buffer>();
+
+/** Datagrams may be lost, so the first one with these bytes that the other end has not seen yet is the one. */
+function unread(stream: Stream, message: Buffer, way: 'sent' | 'read'): (PacketRow & { row: number }) | undefined {
+  if (way === 'sent') return undefined;
+  for (const packet of stream.packets.values()) if (packet.read !== true && raw.get(packet)?.equals(message)) return packet;
+  return undefined;
+}
+
+/** The entries of a whole arm, from its traces. */
+export function record(traces: readonly Trace[], options: RecorderOptions): Entry[] {
+  const recorder = new Recorder(options);
+  for (const trace of traces) recorder.push(trace);
+  return recorder.entries;
+}

@@ -1,0 +1,231 @@
+// `amnesia demo`: the control arm, the cut, what it did and why.
+
+import { type Ledger, ledger } from '../capture/ledger.ts';
+import { type Entry, record } from '../capture/records.ts';
+import type { Trace } from '../capture/trace.ts';
+import { type Arm, playArm } from '../lab/arm.ts';
+import { type Judgement, judge } from '../lab/litmus.ts';
+import { type Cut, CUTS, type CutKind, type Place, placeFromWords, placeInWords, type Verdict, VERDICTS } from '../lab/story.ts';
+import { jsonLines } from '../log/jsonl.ts';
+import { accountLines, type Bytes, heading, type Level, TerminalLog } from '../log/terminal.ts';
+import { type Line, wrap } from '../log/text.ts';
+import { printableJson } from '../wire/printable.ts';
+import { EXIT, UsageError } from './errors.ts';
+import { ask, waitForKey } from './keys.ts';
+import type { Picked } from './pick.ts';
+import { keepRun, type RunHeader } from './runs.ts';
+import { type Screen, screen } from './screen.ts';
+
+export interface DemoOptions {
+  cut?: string | undefined;
+  at?: string | undefined;
+  seed: number;
+  step?: boolean | undefined;
+  predict?: boolean | undefined;
+  log: Level;
+  bytes: Bytes;
+  json?: boolean | undefined;
+  ascii?: boolean | undefined;
+  color?: boolean | undefined;
+  showSecrets?: boolean | undefined;
+}
+
+/** Plays one demo and returns the exit code. */
+export async function demo(picked: Picked, options: DemoOptions): Promise<number> {
+  const { story, design, telling } = picked;
+  const { card } = story;
+  const cut = cutAsked(picked, options);
+  if (cut) await promisePossible(picked, cut);
+  const out = screen(options);
+  const origin = process.hrtime.bigint();
+  const lines: string[] = [];
+  let row = 1;
+  /** What the person who predicted is told at the end. */
+  let afterwards: Line | undefined;
+
+  if (!options.json) out.print(...introduction(picked, options, out));
+  const control = await show();
+  let severed: Arm | undefined;
+  if (cut && !control.fault) {
+    if (options.predict) await predict();
+    severed = await show(cut);
+  }
+  const judgement = severed && judge(card, control, severed);
+  const header: RunHeader = {
+    is: 'run',
+    version: 1,
+    protocol: card.name,
+    design,
+    seed: options.seed,
+    cut: cut?.is ?? null,
+    at: cut ? placeInWords(cut.at) : null,
+    ...(judgement ? { verdict: judgement.verdict } : {}),
+  };
+  const everything = [printableJson(header), ...lines];
+  if (options.json) process.stdout.write(`${everything.join('\n')}\n`);
+  keepRun(header, everything);
+
+  const fault = control.fault ?? severed?.fault;
+  if (fault) throw fault;
+  if (!judgement || !cut) {
+    const failed = control.steps.some((step) => step.failed);
+    if (!options.json) out.print([], ...ending(failed ? 'The control arm failed: there is nothing to compare a cut with.' : 'Nothing was cut, and every step was answered.', `amnesia demo ${card.name}/${design} --cut ${telling.cut.is}`, out));
+    return failed ? EXIT.unknown : EXIT.asClaimed;
+  }
+  const claim = claimed(picked, cut);
+  const code = compare(judgement.verdict, claim);
+  if (!options.json) conclude(judgement, claim, code);
+  return code;
+
+  /** Plays one arm and shows it: as it goes with `--step`, at its end otherwise. */
+  async function show(withCut?: Cut): Promise<Arm> {
+    const log = new TerminalLog({ level: options.log, bytes: options.bytes, look: out.look });
+    let shown = 0;
+    let entries: Entry[] = [];
+    let known: Ledger | undefined;
+    const showNew = (traces: Trace[]) => {
+      entries = record(traces, { card, firstRow: row, arm: withCut ? 2 : 1, ...(options.showSecrets ? { showSecrets: true } : {}) });
+      known = ledger(entries);
+      if (options.json) return;
+      for (const entry of entries.slice(shown)) out.print(...log.lines(entry, 'row' in entry ? known.notes.get(entry.row) : []));
+      shown = entries.length;
+    };
+    out.progress(withCut ? `playing the severed arm (${withCut.is})…` : 'playing the control arm…');
+    const arm = await playArm({
+      story,
+      design,
+      seed: options.seed,
+      origin,
+      asides: true,
+      ...(withCut ? { cut: withCut } : {}),
+      ...(options.step && !options.json
+        ? {
+            async pause(traces: Trace[]) {
+              showNew(traces);
+              await waitForKey('      (any key for the next step)');
+            },
+          }
+        : {}),
+    });
+    out.progress('');
+    showNew(arm.traces);
+    row = entries.reduce((last, entry) => ('row' in entry ? entry.row + 1 : last), row);
+    if (known) {
+      lines.push(...jsonLines(entries, known));
+      if (!options.json) for (const account of known.accounts) out.print(...accountLines(account, out.look));
+    }
+    return arm;
+  }
+
+  async function predict(): Promise<void> {
+    const own = cut?.is === telling.cut.is && placeInWords(cut.at) === placeInWords(telling.cut.at);
+    const question = own
+      ? telling.predict
+      : { ask: `The cut: ${cut?.is} ${cut ? inWords(cut.at) : ''}. What will it do?`, choices: VERDICTS.slice(0, 4).map((verdict) => `${verdict}: ${MEANINGS[verdict]}`), right: -1 };
+    out.print([], ...wrap([{ text: '  predict  ', style: 'warn' }, { text: question.ask }], out.look.width, 11));
+    question.choices.forEach((choice, index) => {
+      out.print(...wrap([{ text: `    ${index + 1}  `, style: 'mark' }, { text: choice }], out.look.width, 7));
+    });
+    const chosen = await ask(`  your answer (1 to ${question.choices.length}): `, question.choices.length);
+    if (chosen === undefined || question.right < 0) return;
+    const right = chosen === question.right + 1;
+    afterwards = [{ text: right ? '  You predicted this.' : `  You predicted ${chosen}; it is ${question.right + 1}: ${question.choices[question.right]}.`, style: right ? 'good' : 'warn' }];
+  }
+
+  function conclude(judged: Judgement, claim: Claim, code: number): void {
+    const { look } = out;
+    const style = judged.verdict === 'broken' || judged.verdict === 'lost' ? 'bad' : judged.verdict === 'unknown' ? 'warn' : 'good';
+    out.print([], heading('verdict', look));
+    out.print(...wrap([{ text: `  ${judged.verdict}`, style }, { text: `: ${judged.because}` }], look.width, 4));
+    if (judged.more.length > 0) out.print(...wrap([{ text: '  the client also had to: ' }, { text: grouped(judged.more) }], look.width, 4));
+    if (judged.less.length > 0) out.print(...wrap([{ text: '  and never came to: ' }, { text: grouped(judged.less) }], look.width, 4));
+    if (code === EXIT.notAsClaimed) out.print([{ text: `  NOT AS CLAIMED: its author claims ${claim.verdict}`, style: 'bad' }]);
+    if (afterwards) out.print(afterwards);
+    if (claim.own) for (const why of telling.why) out.print(...wrap([{ text: '  · ' }, { text: why }], look.width, 4));
+    out.print([], ...ending(undefined, claim.own ? telling.next : `amnesia demo ${card.name}/${design}`, out));
+  }
+}
+
+const MEANINGS: Record<Verdict, string> = {
+  untouched: 'same answers, same packets',
+  recovered: 'same answers, but the client has to do more',
+  lost: 'it goes on, but an answer differs',
+  broken: 'a step cannot be completed',
+  unknown: 'the run does not tell',
+};
+
+interface Claim {
+  /** Undefined where nobody claims anything about this place. */
+  verdict: Verdict | undefined;
+  /** Whether this is the cut that the story is about. */
+  own: boolean;
+}
+
+function claimed({ telling }: Picked, cut: Cut): Claim {
+  const own = cut.is === telling.cut.is && placeInWords(cut.at) === placeInWords(telling.cut.at);
+  if (own) return { verdict: telling.verdict, own };
+  return { verdict: 'after' in cut.at ? telling.claims[cut.is] : undefined, own };
+}
+
+/** The claim about a cut is about its worst place: a better verdict at one place keeps it. */
+function compare(verdict: Verdict, { verdict: claim, own }: Claim): number {
+  if (verdict === 'unknown') return EXIT.unknown;
+  if (claim === undefined) return EXIT.asClaimed;
+  const kept = own ? verdict === claim : VERDICTS.indexOf(verdict) <= VERDICTS.indexOf(claim);
+  return kept ? EXIT.asClaimed : EXIT.notAsClaimed;
+}
+
+function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions): Cut | undefined {
+  if (cut === 'none') {
+    if (at !== undefined) throw new UsageError(`--at says where to cut, and --cut none cuts nothing. Type: amnesia demo ${story.card.name}/${design} --cut kill --at ${at}`);
+    return undefined;
+  }
+  const is = (cut as CutKind | undefined) ?? telling.cut.is;
+  if (at === undefined) {
+    if (is === telling.cut.is) return telling.cut;
+    return { is, at: { after: Math.ceil(story.steps.length / 2) } };
+  }
+  const place = placeFromWords(at);
+  const example = `amnesia demo ${story.card.name}/${design} --cut kill --at 2`;
+  if (!place) throw new UsageError(`--at ${JSON.stringify(at)} is no place: a step's number, or an event such as "read 2 DATA", "send 1 ACK", "sync 2". Type: ${example}`);
+  if ('after' in place && place.after >= story.steps.length) {
+    throw new UsageError(`--at ${place.after}: a cut after the last step shows nothing, and there are ${story.steps.length} steps. Type: ${example}`);
+  }
+  if ('on' in place && is !== 'kill') throw new UsageError(`only a kill can wait for an event. Type: amnesia demo ${story.card.name}/${design} --cut kill --at ${JSON.stringify(at)}`);
+  return { is, at: place };
+}
+
+async function promisePossible({ story, design }: Picked, { is, at }: Cut): Promise<void> {
+  const holds = story.card.designs[design]?.holds;
+  const onJournal = 'on' in at && (at.on.moment === 'write' || at.on.moment === 'sync');
+  if (holds === 'disk' || (is !== 'store' && !onJournal)) return;
+  const written = Object.entries(story.card.designs).find(([, each]) => each.holds === 'disk')?.[0];
+  const advice = written ? `amnesia demo ${story.card.name}/${written} --cut ${is}` : `amnesia demo ${story.card.name} --cut ${CUTS[2]}`;
+  throw new UsageError(`${story.card.name}/${design} writes nothing down, so there is no ${is === 'store' ? 'store to lose' : 'journal to wait for'}. Type: ${advice}`);
+}
+
+function introduction({ story, design, telling }: Picked, options: DemoOptions, { look }: Screen): Line[] {
+  const { card } = story;
+  const held = card.designs[design];
+  return [
+    heading(`${card.title} · ${card.name}/${design} · seed ${options.seed}`, look),
+    ...wrap([{ text: `  ${story.about}` }], look.width, 2),
+    ...wrap([{ text: '  design: ', style: 'dim' }, { text: held?.tells ?? '' }], look.width, 10),
+    ...wrap([{ text: '  promise: ', style: 'dim' }, { text: held?.promises ?? telling.next }], look.width, 11),
+  ];
+}
+
+function ending(text: string | undefined, next: string, { look }: Screen): Line[] {
+  return [...(text ? wrap([{ text: `  ${text}` }], look.width, 2) : []), [{ text: '  next: ', style: 'dim' }, { text: next, style: 'bold' }]];
+}
+
+function inWords(place: Place): string {
+  return 'after' in place ? `after step ${place.after}` : `on event “${placeInWords(place)}”`;
+}
+
+/** `connect, connect` as `connect (2 times)`. */
+function grouped(list: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const each of list) counts.set(each, (counts.get(each) ?? 0) + 1);
+  return [...counts].map(([each, count]) => (count === 1 ? each : `${each} (${count} times)`)).join(', ');
+}

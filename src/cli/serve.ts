@@ -1,0 +1,206 @@
+// `amnesia serve`: a server for your own client, with the live log.
+
+import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { homedir, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { Book } from '../capture/ledger.ts';
+import { type Entry, Recorder } from '../capture/records.ts';
+import { clockSince, type Trace } from '../capture/trace.ts';
+import { readTraces } from '../lab/arm.ts';
+import { type Succession, succession } from '../lab/succession.ts';
+import { temporaryFolder } from '../lab/tidy.ts';
+import { jsonLine } from '../log/jsonl.ts';
+import { type Bytes, type Level, TerminalLog } from '../log/terminal.ts';
+import { printableJson } from '../wire/printable.ts';
+import { EXIT, UsageError } from './errors.ts';
+import type { Picked } from './pick.ts';
+import { type Screen, screen } from './screen.ts';
+
+export interface ServeOptions {
+  host: string;
+  port?: number | undefined;
+  expose?: boolean | undefined;
+  stateDir?: string | undefined;
+  rate?: number | undefined;
+  log?: Level | undefined;
+  bytes: Bytes;
+  json?: boolean | undefined;
+  ascii?: boolean | undefined;
+  color?: boolean | undefined;
+  showSecrets?: boolean | undefined;
+}
+
+/** A trace file that has grown so long, in bytes, is followed by a new one. */
+const LONG = 8 << 20;
+/** How often the log looks for news, in milliseconds. */
+const LOOK = 25;
+
+/** Serves until it is told to stop: Ctrl-C, SIGTERM, or the key `q`. */
+export async function serve({ story, design }: Picked, options: ServeOptions): Promise<number> {
+  const { card } = story;
+  const out = screen(options);
+  const name = `${card.name}/${design}`;
+  const exposed = options.host !== 'localhost' && !/^(127\.|::1$)/.test(options.host);
+  if (exposed && !options.expose) throw new UsageError(`${options.host} can be reached by others, and this server asks nobody for a password. Type: amnesia serve ${name} --host ${options.host} --expose`);
+
+  const logs = options.log !== undefined || options.json === true;
+  const temporary = logs ? await temporaryFolder() : undefined;
+  const traces = temporary?.path;
+  const writes = card.designs[design]?.holds === 'disk';
+  const folder = options.stateDir ?? join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'amnesia', `${card.name}-${design}`);
+  const origin = process.hrtime.bigint();
+  const clock = clockSince(origin);
+  const own: Trace[] = [];
+  let lives: Succession | undefined;
+  let log: LiveLog | undefined;
+  try {
+    lives = await succession({
+      options: {
+        protocol: story.protocol,
+        design,
+        host: options.host,
+        port: options.port ?? card.port,
+        origin: String(origin),
+        ...(writes ? { folder } : {}),
+        ...(traces ? { trace: join(traces, 'trace-0') } : {}),
+        ...(options.rate === undefined ? {} : { bounds: { rate: options.rate } }),
+      },
+      calls: card.calls,
+      note: (trace) => void own.push(trace),
+      clock,
+    });
+    const notice = (text: string) => (options.json ? process.stderr.write(`${text}\n`) : out.text(text));
+    if (exposed) notice(`WARNING: ${name} listens on ${options.host}, reachable through ${interfaces()}, without any authentication`);
+    notice(`${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`);
+    notice(`what an answer means: ${card.designs[design]?.promises}`);
+    if (writes) notice(`it writes to ${folder}`);
+    for (const note of lives.current().notes) notice(note);
+    const keys = process.stdin.isTTY === true;
+    notice(keys ? 'keys: f forget, k kill and start again, q quit' : 'Ctrl-C stops it');
+    if (traces) log = liveLog(traces, own, lives, { picked: card, options, out });
+    await untilStopped(lives, keys);
+    return EXIT.asClaimed;
+  } finally {
+    await lives?.stop();
+    await log?.stop();
+    await temporary?.remove();
+  }
+}
+
+/** Resolves when somebody wants the server to stop; rejects when it stops by itself. */
+function untilStopped(lives: Succession, keys: boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const { stdin } = process;
+    let busy = false;
+    const act = async (cut: () => Promise<void>) => {
+      if (busy) return;
+      busy = true;
+      await cut();
+      busy = false;
+    };
+    const press = (key: Buffer) => {
+      const pressed = key.toString();
+      if (pressed === 'q' || pressed === '\u0003') stop();
+      if (pressed === 'f') act(() => lives.forget()).catch(fail);
+      if (pressed === 'k') act(() => lives.kill().then(() => lives.rebirth())).catch(fail);
+    };
+    const watch = setInterval(() => {
+      const fault = lives.fault();
+      if (fault) fail(fault);
+    }, 100);
+    const done = () => {
+      clearInterval(watch);
+      process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', stop);
+      if (keys) stdin.off('data', press).setRawMode(false).pause();
+    };
+    const stop = () => {
+      done();
+      resolve();
+    };
+    const fail = (error: Error) => {
+      done();
+      reject(error);
+    };
+    process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
+    if (keys) stdin.setRawMode(true).resume().on('data', press);
+  });
+}
+
+interface LiveLog {
+  /** Shows what is left, and stops looking. */
+  stop(): Promise<void>;
+}
+
+/** Follows the trace files of a running server and prints what they tell. */
+function liveLog(folder: string, own: Trace[], lives: Succession, { picked: card, options, out }: { picked: Picked['story']['card']; options: ServeOptions; out: Screen }): LiveLog {
+  const recorder = new Recorder({ card, ...(options.showSecrets ? { showSecrets: true } : {}) });
+  const book = new Book();
+  const terminal = new TerminalLog({ level: options.log ?? 'default', bytes: options.bytes, look: out.look }, 0);
+  let number = 0;
+  let fd = openSync(join(folder, 'trace-0'), 'r');
+  let read = 0;
+  let rest = '';
+  let pending: Entry[] = [];
+  let turning = false;
+  const chunk = Buffer.alloc(1 << 16);
+  if (options.json) process.stdout.write(`${printableJson({ is: 'run', version: 1, protocol: card.name, design: null, seed: null, cut: null, at: null })}\n`);
+
+  function pull(): void {
+    for (;;) {
+      const length = readSync(fd, chunk, 0, chunk.length, null);
+      if (length === 0) break;
+      read += length;
+      rest += chunk.toString('utf8', 0, length);
+    }
+    const end = rest.lastIndexOf('\n') + 1;
+    const traces = [...own.splice(0), ...readTraces(rest.slice(0, end))].sort((a, b) => a.t - b.t);
+    rest = rest.slice(end);
+    for (const trace of traces) recorder.push(trace);
+  }
+
+  /** An entry is shown one look later than it came: by then it knows what it changed. */
+  function show(): void {
+    for (const entry of pending) {
+      const notes = 'row' in entry ? book.add(entry) : [];
+      if (options.json) process.stdout.write(`${jsonLine(entry, notes)}\n`);
+      else out.print(...terminal.lines(entry, notes));
+    }
+    pending = recorder.take();
+  }
+
+  async function turn(): Promise<void> {
+    turning = true;
+    const next = join(folder, `trace-${number + 1}`);
+    await lives.traceInto(next);
+    pull();
+    closeSync(fd);
+    rmSync(join(folder, `trace-${number}`));
+    number++;
+    fd = openSync(next, 'r');
+    read = 0;
+    turning = false;
+  }
+
+  const timer = setInterval(() => {
+    if (turning) return;
+    pull();
+    show();
+    // A life that dies at this very moment cannot be asked; the next look asks the one that follows it.
+    if (read > LONG) turn().catch(() => { turning = false; });
+  }, LOOK);
+
+  return {
+    async stop() {
+      clearInterval(timer);
+      pull();
+      show();
+      show();
+      closeSync(fd);
+    },
+  };
+}
+
+function interfaces(): string {
+  const found = Object.entries(networkInterfaces()).flatMap(([name, addresses]) => (addresses ?? []).map(({ address }) => `${name} ${address}`));
+  return found.join(', ');
+}

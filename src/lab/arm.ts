@@ -1,0 +1,183 @@
+// One run of a workload against a fresh server: uncut, or with one cut at one place.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { tap } from '../capture/tap.ts';
+import { clockSince, changesBetween, type Trace } from '../capture/trace.ts';
+import type { Client, Facts } from '../protocols/shapes.ts';
+import { type Succession, succession } from './succession.ts';
+import { type Cut, placeInWords, type Step, type Story } from './story.ts';
+import type { Host } from './lives.ts';
+import { temporaryFolder } from './tidy.ts';
+import { seededWorld } from './world.ts';
+
+/** How long one step may take, in milliseconds: what has not been answered by then is not going to be. */
+const STEP = 10_000;
+
+export interface ArmOptions {
+  story: Story;
+  design: string;
+  cut?: Cut;
+  seed: number;
+  /** `process.hrtime.bigint()` when the run began. */
+  origin: bigint;
+  /** Shows what happens while the server is dead as well. */
+  asides?: boolean;
+  /** Called when a step is over and everything it caused has been written down. */
+  pause?: (traces: Trace[]) => Promise<void>;
+  /** Where processes come from. */
+  host?: () => Host;
+}
+
+export interface StepResult {
+  name: string;
+  answer: string;
+  failed: boolean;
+}
+
+export interface Arm {
+  cut: Cut | undefined;
+  steps: StepResult[];
+  /** What the taps and the lab wrote down, in the order in which it happened. */
+  traces: Trace[];
+  /** Set when the lab itself failed: the arm says nothing about the server. */
+  fault?: Error;
+}
+
+/** Plays a story's workload once. Leaves no process and no folder behind, however it ends. */
+export async function playArm(options: ArmOptions): Promise<Arm> {
+  const { story, design, cut, seed, origin } = options;
+  const clock = clockSince(origin);
+  const { path: folder, remove } = await temporaryFolder();
+  const tracePath = join(folder, 'trace');
+  const own: Trace[] = [];
+  const note = (trace: Trace) => void own.push(trace);
+  const steps: StepResult[] = [];
+  let lives: Succession | undefined;
+  let client: Client | undefined;
+  let fault: Error | undefined;
+
+  /** Writes down how the client's own memory has changed. */
+  let known: Facts = {};
+  const lookAtClient = () => {
+    const facts = client?.facts() ?? {};
+    const changes = changesBetween(known, facts);
+    known = facts;
+    if (changes.length > 0) note({ t: clock(), who: 'client', is: 'memory', changes });
+  };
+
+  const untap = tap({
+    who: 'client',
+    clock,
+    remotePort: () => lives?.port ?? -1,
+    sink(trace) {
+      note(trace);
+      // What it remembers for the sake of a message it sends, it remembers already; what it makes of one it reads, it will soon.
+      if (trace.is === 'bytes' && trace.way === 'sent') lookAtClient();
+      else queueMicrotask(lookAtClient);
+    },
+  });
+
+  try {
+    note({ t: clock(), who: 'lab', is: 'arm', arm: cut ? 'severed' : 'control', ...(cut ? { cut: cut.is, at: placeInWords(cut.at) } : {}) });
+    lives = await succession({
+      options: { protocol: story.protocol, design, host: '127.0.0.1', port: 0, folder: join(folder, 'state'), seed, trace: tracePath, origin: String(origin) },
+      calls: story.card.calls,
+      ...(cut && 'on' in cut.at ? { kill: cut.at.on } : {}),
+      note,
+      clock,
+      ...(options.host ? { host: options.host } : {}),
+    });
+    client = (await story.card.connect({ host: '127.0.0.1', port: lives.port, world: seededWorld(seed, 'client'), waits: lives.waits })) as Client;
+
+    for (const [index, step] of story.steps.entries()) {
+      const number = index + 1;
+      const result = await take(step, client, { clock, note, number, aside: false });
+      steps.push(result);
+      lookAtClient();
+      await lives.settled();
+      if (!result.failed && cut && 'after' in cut.at && cut.at.after === number) await sever(cut);
+      await options.pause?.(all());
+      if (result.failed) break;
+    }
+  } catch (error) {
+    fault = error as Error;
+  } finally {
+    await client?.close().catch(() => {});
+    await lives?.stop();
+    untap();
+  }
+  fault ??= lives?.fault();
+  const traces = all();
+  await remove();
+  return { cut, steps, traces, ...(fault ? { fault } : {}) };
+
+  async function sever({ is }: Cut): Promise<void> {
+    if (!lives || !client) return;
+    switch (is) {
+      case 'forget':
+        return lives.forget();
+      case 'path':
+        note({ t: clock(), who: 'client', is: 'moved' });
+        await client.move();
+        return lives.settled();
+      case 'kill':
+      case 'store':
+        await lives.kill();
+        if (options.asides) {
+          const where = { host: '127.0.0.1', port: lives.port };
+          for (const [index, step] of (story.whileDead ?? []).entries()) {
+            await take(step, where, { clock, note, number: index + 1, aside: true });
+          }
+        }
+        if (is === 'store') {
+          await wipe(join(folder, 'state'));
+          note({ t: clock(), who: 'lab', is: 'wiped' });
+        }
+        await lives.rebirth();
+    }
+  }
+
+  /** Everything written down so far, by all processes, in the order in which it happened. */
+  function all(): Trace[] {
+    const theirs = existsSync(tracePath) ? readTraces(readFileSync(tracePath, 'utf8')) : [];
+    return [...own, ...theirs].sort((a, b) => a.t - b.t);
+  }
+}
+
+interface Taking {
+  clock: () => number;
+  note: (trace: Trace) => void;
+  number: number;
+  aside: boolean;
+}
+
+async function take<C>(step: Step<C>, client: C, { clock, note, number, aside }: Taking): Promise<StepResult> {
+  note({ t: clock(), who: 'client', is: 'step', step: number, name: step.name, aside });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${STEP / 1000} s`)), STEP);
+  });
+  const result = await Promise.race([step.act(client), late]).then(
+    (answer) => ({ name: step.name, answer, failed: false }),
+    (error: Error) => ({ name: step.name, answer: error.message, failed: true }),
+  );
+  clearTimeout(timer);
+  note({ t: clock(), who: 'client', is: 'answer', step: number, answer: result.answer, failed: result.failed });
+  return result;
+}
+
+/** The whole lines of a trace file. What a kill cut short has no line end, and is passed over. */
+export function readTraces(text: string): Trace[] {
+  const end = text.lastIndexOf('\n');
+  if (end === -1) return [];
+  return text
+    .slice(0, end)
+    .split('\n')
+    .map((line) => JSON.parse(line) as Trace);
+}
+
+async function wipe(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
+}

@@ -1,0 +1,201 @@
+// The litmus: the same workload, uncut and then with one cut at each place, and what the difference says about the server.
+// It judges what was heard and said, never the server's source.
+
+import type { Entry } from '../capture/records.ts';
+import { record } from '../capture/records.ts';
+import type { AnyCard } from '../protocols/index.ts';
+import { type Arm, playArm } from './arm.ts';
+import { discardHost, type Host, startHost } from './lives.ts';
+import { type Cut, CUTS, type CutKind, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
+
+/** A verdict, and what it rests on. */
+export interface Judgement {
+  verdict: Verdict;
+  /** One sentence. */
+  because: string;
+  /** What the client had to do that it did not have to do in the control arm, and what it was spared. */
+  more: string[];
+  less: string[];
+}
+
+/** Compares a severed arm with the control arm. */
+export function judge(card: AnyCard, control: Arm, severed: Arm): Judgement {
+  const none = { more: [], less: [] };
+  const unknown = (because: string): Judgement => ({ verdict: 'unknown', because, ...none });
+  const broke = (arm: Arm) => arm.steps.find((step) => step.failed);
+
+  if (control.fault) return unknown(`the control arm could not be played: ${control.fault.message}`);
+  if (severed.fault) return unknown(`the severed arm could not be played: ${severed.fault.message}`);
+  const uncut = broke(control);
+  if (uncut) return unknown(`the control arm failed at “${uncut.name}”: ${uncut.answer}`);
+  const before = record(control.traces, { card });
+  const after = record(severed.traces, { card });
+  for (const side of ['client', 'server'] as const) {
+    if (!before.some((entry) => entry.is === 'packet' && entry.side === side)) return unknown(`no byte came from the ${side}: silence proves nothing`);
+  }
+  const malformed = before.find((entry) => entry.is === 'packet' && entry.malformed);
+  if (malformed) return unknown('in the control arm somebody said what is no message of the protocol');
+  const missing = severed.cut && noTrace(severed.cut, after);
+  if (missing) return unknown(missing);
+
+  const effort = difference(saidByClient(before), saidByClient(after));
+  const stuck = broke(severed);
+  if (stuck) return { verdict: 'broken', because: `“${stuck.name}” cannot be completed: ${stuck.answer}`, ...effort };
+  const changed = severed.steps.find((step, index) => step.answer !== control.steps[index]?.answer);
+  if (changed) {
+    const was = control.steps.find(({ name }) => name === changed.name)?.answer;
+    return { verdict: 'lost', because: `“${changed.name}” is answered “${changed.answer}” instead of “${was}”`, ...effort };
+  }
+  if (effort.more.length + effort.less.length > 0) return { verdict: 'recovered', because: 'same answers, but the client had to do more', ...effort };
+  return { verdict: 'untouched', because: 'same answers, same packets', ...none };
+}
+
+/** Why the records do not show that the cut took place; undefined when they do. */
+function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
+  const at = entries.findIndex((entry) => entry.is === 'cut');
+  const row = entries[at];
+  if (!row || row.is !== 'cut') return `the ${cut.is} never happened: ${'on' in cut.at ? `no “${placeInWords(cut.at)}” came` : 'its place was not reached'}`;
+  const before = entries.slice(0, at);
+  const after = entries.slice(at + 1);
+  switch (cut.is) {
+    case 'kill':
+    case 'store': {
+      const lives = [before.findLast((entry) => entry.is === 'life'), after.find((entry) => entry.is === 'life')];
+      const [old, young] = lives;
+      if (young?.is !== 'life' || old?.is !== 'life') return 'the kill left no trace: nobody was born after it';
+      if (old.pid === young.pid) return 'the kill left no trace: the same process goes on';
+      if (cut.is === 'store' && !after.some((entry) => entry.is === 'cut' && entry.cut === 'store')) return 'the store was not wiped';
+      return undefined;
+    }
+    case 'forget':
+      return row.left ? 'the forgetting left no trace: the server still knows what it knew' : undefined;
+    case 'path': {
+      const paths = (list: readonly Entry[]) => new Set(list.flatMap((entry) => (entry.is === 'packet' && entry.side === 'client' ? [entry.from] : [])));
+      const old = paths(before);
+      return [...paths(after)].some((path) => !old.has(path)) ? undefined : 'the new path left no trace: nothing came from another address';
+    }
+  }
+}
+
+/** What a client said and did, message by message. Asides are not part of the workload. */
+function saidByClient(entries: readonly Entry[]): string[] {
+  const said: string[] = [];
+  let aside = false;
+  for (const entry of entries) {
+    if (entry.is === 'step') aside = entry.aside;
+    if (entry.is === 'life') aside = false;
+    if (aside) continue;
+    if (entry.is === 'packet' && entry.side === 'client') said.push(`${entry.kind} ${entry.says}`);
+    if (entry.is === 'link' && entry.what === 'connected') said.push('connect');
+    if (entry.is === 'link' && entry.what === 'refused') said.push('be refused');
+  }
+  return said;
+}
+
+function difference(control: string[], severed: string[]): { more: string[]; less: string[] } {
+  const less = [...control];
+  const more = severed.filter((each) => {
+    const index = less.indexOf(each);
+    if (index === -1) return true;
+    less.splice(index, 1);
+    return false;
+  });
+  return { more, less };
+}
+
+/** All places of one cut, and the worst of what was found. */
+export interface CutResult {
+  cut: CutKind;
+  verdict: Verdict;
+  /** Judgements by place, in order. */
+  places: { place: string; judgement: Judgement }[];
+}
+
+/** One row of the matrix. */
+export interface MatrixRow {
+  protocol: string;
+  design: string;
+  cuts: CutResult[];
+  /** What the state is filed under, and who holds it: derived, never asserted. */
+  filedUnder: 'nothing' | 'a name' | 'the path' | 'unknown';
+  heldBy: 'nobody' | 'the process' | 'a disk' | 'unknown';
+}
+
+export interface LitmusOptions {
+  story: Story;
+  design: string;
+  seed: number;
+  origin: bigint;
+  /** Called before each arm with how many are done, of how many. */
+  progress?: (done: number, of: number) => void;
+}
+
+/** Plays the control arm, then every cut at every place. */
+export async function litmus({ story, design, seed, origin, progress }: LitmusOptions): Promise<MatrixRow> {
+  const { card } = story;
+  const cuts = CUTS.filter((cut) => cut !== 'store' || card.designs[design]?.holds === 'disk');
+  const places = story.steps.length - 1;
+  const total = 1 + cuts.length * places;
+  let done = 0;
+  const spare = spares();
+  const play = async (cut?: Cut): Promise<Arm> => {
+    progress?.(done++, total);
+    return playArm({ story, design, seed, origin, host: spare.take, ...(cut ? { cut } : {}) });
+  };
+  try {
+    const control = await play();
+    const results: CutResult[] = [];
+    for (const cut of cuts) {
+      const judged: CutResult['places'] = [];
+      for (let after = 1; after <= places; after++) {
+        const severed = await play({ is: cut, at: { after } });
+        judged.push({ place: placeInWords({ after }), judgement: judge(card, control, severed) });
+      }
+      results.push({ cut, verdict: worst(judged.map(({ judgement }) => judgement.verdict)), places: judged });
+    }
+    return { protocol: card.name, design, cuts: results, ...derive(results) };
+  } finally {
+    await spare.discard();
+  }
+}
+
+/** The verdict of a cut is that of its worst place; one place that is unknown leaves the cut unknown. */
+export function worst(verdicts: readonly Verdict[]): Verdict {
+  return verdicts.reduce<Verdict>((a, b) => (VERDICTS.indexOf(b) > VERDICTS.indexOf(a) ? b : a), verdicts.length === 0 ? 'unknown' : 'untouched');
+}
+
+/** Filed under what, and held by whom. What the cuts do not tell stays unknown. */
+export function derive(results: readonly CutResult[]): Pick<MatrixRow, 'filedUnder' | 'heldBy'> {
+  const survives = (cut: CutKind): boolean | undefined => {
+    const verdict = results.find((each) => each.cut === cut)?.verdict;
+    return verdict === undefined || verdict === 'unknown' ? undefined : verdict === 'untouched' || verdict === 'recovered';
+  };
+  const [forget, path, kill, store] = [survives('forget'), survives('path'), survives('kill'), survives('store')];
+
+  let filedUnder: MatrixRow['filedUnder'] = 'unknown';
+  if (forget === true && path === true) filedUnder = 'nothing';
+  if (forget === false && path === true) filedUnder = 'a name';
+  if (forget === false && path === false) filedUnder = 'the path';
+
+  let heldBy: MatrixRow['heldBy'] = 'unknown';
+  if (kill === false && forget === false) heldBy = 'the process';
+  if (kill === true && forget === true) heldBy = 'nobody';
+  if (kill === true && forget === false && store === false) heldBy = 'a disk';
+  return { filedUnder, heldBy };
+}
+
+/** Starts the next process while the present one is at work: a litmus needs many, and most of a start is waiting. */
+function spares(): { take: () => Host; discard: () => Promise<void> } {
+  let ready: Host | undefined = startHost();
+  return {
+    take() {
+      const host = ready ?? startHost();
+      ready = startHost();
+      return host;
+    },
+    async discard() {
+      if (ready) await discardHost(ready);
+      ready = undefined;
+    },
+  };
+}

@@ -1,0 +1,82 @@
+// A story: the ordered steps that a client takes, the cut it is told about, and what its author claims will happen.
+
+import type { AnyCard } from '../protocols/index.ts';
+import type { Address, Client } from '../protocols/shapes.ts';
+import type { KillOn } from './messages.ts';
+
+/** The acts that sever state. `store`: killed, and what it had written down is wiped before it starts again. */
+export const CUTS = ['forget', 'path', 'kill', 'store'] as const;
+export type CutKind = (typeof CUTS)[number];
+
+/** Where in the workload a cut falls: after a step (counted from 1), or, for a kill, on a protocol event. */
+export type Place = { after: number } | { on: KillOn };
+
+export interface Cut {
+  is: CutKind;
+  at: Place;
+}
+
+/** What a cut did, by comparing the severed arm with the control arm. */
+export const VERDICTS = ['untouched', 'recovered', 'lost', 'broken', 'unknown'] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+export interface Step<C> {
+  /** What the client does, as a reader of the log would say it. */
+  name: string;
+  /** Does it, and resolves to the answer in words. Nothing rolled by dice may be in it. */
+  act(client: C): Promise<string>;
+}
+
+/** Asked before the severed arm is shown. */
+export interface Prediction {
+  ask: string;
+  choices: readonly string[];
+  /** Index of the right one. */
+  right: number;
+}
+
+/** How a story is told for one design. */
+export interface Telling {
+  /** The cut that the story is about, and its verdict at that place. */
+  cut: Cut;
+  verdict: Verdict;
+  predict: Prediction;
+  /** The verdict of each cut at its worst place between two steps; held to by the tests. */
+  claims: Partial<Record<CutKind, Verdict>>;
+  /** Three lines on why. */
+  why: readonly [string, string, string];
+  /** The next command to try. */
+  next: string;
+}
+
+export interface Story<C extends Client = Client> {
+  card: AnyCard;
+  /** Where the host process finds the card: its name, or a `file:` address. */
+  protocol: string;
+  /** What a newcomer is about to see, in a sentence. */
+  about: string;
+  steps: readonly Step<C>[];
+  /** Shown in a demo while a killed server is dead. Not part of the workload that is judged. */
+  whileDead?: readonly Step<Address>[];
+  designs: Readonly<Record<string, Telling>>;
+}
+
+/** A place in words: what `--at` takes. */
+export function placeInWords(place: Place): string {
+  if ('after' in place) return String(place.after);
+  const { moment, nth, kind } = place.on;
+  return `${moment} ${nth}${kind && ` ${kind}`}`;
+}
+
+const MOMENTS = ['read', 'send', 'sent', 'write', 'sync'] as const;
+
+/** The place that words name: `3`, `read 2 DATA`, `send 1 ACK`, `sync 2`. Undefined when they name none. */
+export function placeFromWords(words: string): Place | undefined {
+  if (/^[1-9]\d{0,5}$/.test(words)) return { after: Number(words) };
+  const [moment, nth, kind = '', ...rest] = words.trim().split(/\s+/);
+  const known = MOMENTS.find((each) => each === moment);
+  if (!known || !/^[1-9]\d{0,5}$/.test(nth ?? '') || rest.length > 0) return undefined;
+  const onJournal = known === 'write' || known === 'sync';
+  if (onJournal === (kind !== '')) return undefined;
+  return { on: { moment: known, nth: Number(nth), kind: kind.toUpperCase() } };
+}

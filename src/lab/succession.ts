@@ -1,0 +1,143 @@
+// One life after another on the same port, and what a client may be told about it.
+
+import type { Trace } from '../capture/trace.ts';
+import type { Waits } from '../protocols/shapes.ts';
+import { beginLife, type Host, type Life, LifeError, startHost } from './lives.ts';
+import type { KillOn, LifeOptions } from './messages.ts';
+
+/** How long the lab takes silence for an answer that is merely slow, in milliseconds. */
+const SILENCE = 1_000;
+
+export interface SuccessionOptions {
+  options: Omit<LifeOptions, 'who' | 'kill'>;
+  /** Names the lives: `echo/1`, `echo/2`. */
+  calls: string;
+  /** Ends the first life at a protocol event. */
+  kill?: KillOn;
+  note: (trace: Trace) => void;
+  clock: () => number;
+  host?: () => Host;
+}
+
+export interface Succession {
+  port: number;
+  waits: Waits;
+  /** Resolves when the current life has worked through all that had reached it, or is found dead and has been followed. */
+  settled(): Promise<void>;
+  forget(): Promise<void>;
+  /** The current life. */
+  current(): Life;
+  /** This life and all that follow trace into another file. */
+  traceInto(path: string): Promise<void>;
+  /** Kills the current life; nobody follows until `rebirth`. */
+  kill(): Promise<void>;
+  rebirth(): Promise<void>;
+  stop(): Promise<void>;
+  /** A life that ended without being told to. */
+  fault(): Error | undefined;
+}
+
+export async function succession({ options, calls, kill, note, clock, host = startHost }: SuccessionOptions): Promise<Succession> {
+  let number = 0;
+  let stopping = false;
+  let fault: Error | undefined;
+  let { trace } = options;
+  /** Resolves when the next life listens; renewed with each. */
+  let next = promised();
+  let current = await begin(options.port, kill);
+  const { port } = current;
+
+  async function begin(at: number, on?: KillOn): Promise<Life> {
+    number++;
+    const who = `${calls}/${number}`;
+    const life = await beginLife({ ...options, port: at, who, ...(trace ? { trace } : {}), ...(on ? { kill: on } : {}) }, host());
+    void life.died.then(async ({ signal, code }) => {
+      if (stopping) return;
+      note({ t: clock(), who, is: 'died', signal, code });
+      if (signal !== 'SIGKILL') fault = new LifeError(`${who} ended by itself (${signal ?? `exit code ${code}`})`, true);
+      // A life that was armed to die on an event is followed at once: nobody else knows that it is gone.
+      else if (on) await rebirth();
+    });
+    return life;
+  }
+
+  /** The birth under way, if any: whoever stops the lab must wait for it, or a process would be left behind. */
+  let birth: Promise<void> | undefined;
+  function rebirth(): Promise<void> {
+    birth = follow();
+    return birth;
+  }
+
+  async function follow(): Promise<void> {
+    try {
+      current = await begin(port);
+      next.resolve();
+      next = promised();
+    } catch (error) {
+      fault = error as Error;
+      next.reject(fault);
+    }
+  }
+
+  /** Resolves once somebody listens, if need be after a rebirth. */
+  async function listening(): Promise<void> {
+    const { promise } = next;
+    if (!(await current.alive())) await promise;
+  }
+
+  const waits: Waits = {
+    // A real client would dial at once and again after a while. Here the first dial waits until it is certain that the server
+    // is dead, and the second until the next one listens: the same story, with the same number of refusals, every time.
+    async redial(attempt) {
+      if (attempt === 0) await current.alive();
+      else await listening();
+    },
+    overdue(answered) {
+      return new Promise((resolve) => {
+        const timer = setTimeout(resolve, SILENCE);
+        answered.addEventListener('abort', () => clearTimeout(timer), { once: true });
+        // A dead server will not answer; there is no point in waiting on.
+        if (!current.dead()) void current.died.then(() => resolve());
+      });
+    },
+  };
+
+  return {
+    port,
+    waits,
+    current: () => current,
+    async traceInto(path) {
+      trace = path;
+      await listening();
+      await current.traceInto(path);
+    },
+    settled: listening,
+    async forget() {
+      const { facts, left } = await current.forget();
+      note({ t: clock(), who: current.who, is: 'forgot', facts, left });
+    },
+    async kill() {
+      note({ t: clock(), who: current.who, is: 'kill', pid: current.pid });
+      await current.kill();
+    },
+    rebirth,
+    async stop() {
+      stopping = true;
+      await birth;
+      await current.stop();
+    },
+    fault: () => fault,
+  };
+}
+
+function promised(): { promise: Promise<void>; resolve: () => void; reject: (error: Error) => void } {
+  let resolve = () => {};
+  let reject = (_error: Error) => {};
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  // Nobody may be waiting when it is broken; the fault is told in the arm all the same.
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,323 @@
+// Entries as a log for people: what was said, the bytes that matter, the memory they lean on.
+
+import type { Account, Ledger, Note } from '../capture/ledger.ts';
+import type { CutRow, Entry, LifeRow, LinkRow, Numbered, PacketRow } from '../capture/records.ts';
+import type { Facts } from '../protocols/shapes.ts';
+import type { Field } from '../wire/fields.ts';
+import { type Line, type Look, type Span, type Style, widthOf, wrap } from './text.ts';
+
+/** `line`: rows. `default`: and the notes that say something new, with the bytes they are about. `full`: everything. */
+export type Level = 'line' | 'default' | 'full';
+/** Which bytes are shown: those a note is about, all, or none. */
+export type Bytes = 'marked' | 'all' | 'none';
+
+export interface LogOptions {
+  level: Level;
+  bytes: Bytes;
+  look: Look;
+}
+
+const NOTE_STYLE: Record<Note['word'], Style> = { needs: 'warn', keeps: 'good', LOST: 'bad', proof: 'life', hint: 'dim' };
+/** Where notes begin, and where their text does. */
+const NOTE = 6;
+const TEXT = 14;
+
+/**
+ * Prints entries as they come. It remembers what it has said, so that a note that has been read once is not read again in
+ * the same life.
+ */
+export class TerminalLog {
+  private readonly options: LogOptions;
+  private start: number | undefined;
+  private readonly said = new Set<string>();
+
+  /** `start`: the moment that times are told from, in nanoseconds of the run; the first entry's unless given. */
+  constructor(options: LogOptions, start?: number) {
+    this.options = options;
+    this.start = start;
+  }
+
+  /** The lines of one entry. */
+  lines(entry: Entry, notes: readonly Note[] = []): Line[] {
+    this.start ??= entry.t_ns;
+    switch (entry.is) {
+      case 'arm':
+        this.start = entry.t_ns;
+        this.said.clear();
+        return [[], heading(armInWords(entry), this.options.look)];
+      case 'step':
+        return [[{ text: entry.aside ? '  meanwhile: ' : `  step ${entry.step}: `, style: 'dim' }, { text: entry.name, style: 'bold' }]];
+      case 'answer':
+        return wrap([{ text: '      answer  ', style: entry.failed ? 'bad' : 'good' }, { text: entry.answer }], this.options.look.width, TEXT);
+      case 'packet':
+        return this.packet(entry, notes);
+      case 'link':
+        return this.rule(entry, `${ends(entry.from, entry.to)}  `, linkInWords(entry), 'plain', false);
+      case 'life':
+        this.said.clear();
+        return this.life(entry);
+      case 'cut':
+        this.said.clear();
+        return this.cut(entry);
+      case 'died':
+        return this.rule(entry, '', `${entry.life} ended by itself (${entry.signal ?? `exit code ${entry.code}`})`, 'bad', true);
+      case 'memory':
+        return this.options.level === 'line' ? [] : notes.flatMap((note) => this.note(note, entry));
+    }
+  }
+
+  private packet(entry: PacketRow & Numbered, notes: readonly Note[]): Line[] {
+    const { level, look } = this.options;
+    const size = `${entry.length} B`;
+    const lines = wrap(
+      [...this.stamp(entry), { text: ends(entry.from, entry.to) }, { text: `  ${entry.kind}`, style: 'bold' }, { text: ` ${entry.says}` }],
+      look.width - widthOf(size) - 2,
+      TEXT + 2,
+    );
+    const first = lines[0];
+    if (first) first.push({ text: ' '.repeat(Math.max(2, look.width - lineWidth(first) - widthOf(size))) }, { text: size, style: 'dim' });
+    if (level === 'line') return lines;
+
+    const shown = level === 'full' ? [...notes] : this.worthSaying(entry, notes);
+    const marked = this.marked(entry, shown);
+    lines.push(...this.dump(entry, marked));
+    marked.forEach((field, index) => {
+      lines.push(...fieldInWords(field, letterOf(index), look.width));
+    });
+    for (const note of shown) lines.push(...this.note(note));
+    return lines;
+  }
+
+  /** At most two notes: what is gone or new first, and what has been said in this life not again. */
+  private worthSaying(entry: PacketRow, notes: readonly Note[]): Note[] {
+    const fresh = notes.filter((note) => {
+      if (note.word === 'LOST' || note.gone !== undefined || note.word === 'keeps') return true;
+      const key = `${entry.side} ${entry.kind} ${note.field} ${note.word}`;
+      if (this.said.has(key) || (note.word === 'hint' && note.field !== undefined)) return false;
+      this.said.add(key);
+      return true;
+    });
+    const rank = (note: Note) => (note.word === 'LOST' ? 0 : note.gone !== undefined ? 1 : note.word === 'keeps' ? 3 : 2);
+    return fresh.toSorted((a, b) => rank(a) - rank(b)).slice(0, 2);
+  }
+
+  private marked(entry: PacketRow, notes: readonly Note[]): Field[] {
+    if (entry.malformed) return entry.fields;
+    if (this.options.level === 'full') return entry.fields;
+    const about = new Set(notes.map((note) => note.field));
+    return entry.fields.filter((field) => about.has(field.id));
+  }
+
+  private dump(entry: PacketRow, marked: readonly Field[]): Line[] {
+    const { bytes } = this.options;
+    if (bytes === 'none' || entry.length === 0) return [];
+    const pairs = entry.hex.match(/../g) ?? [];
+    const lines: Line[] = [];
+    let folded = 0;
+    const unfold = () => {
+      if (folded > 0) lines.push([{ text: `      ····  ${folded} bytes`, style: 'dim' }]);
+      folded = 0;
+    };
+    for (let at = 0; at < pairs.length; at += 16) {
+      const letters = lettersUnder(marked, at);
+      const row = pairs.slice(at, at + 16);
+      // Of a long field, its first line is enough to see where it begins.
+      const needed = bytes === 'all' || marked.some((field) => field.start < at + 16 && field.end > at && (field.start >= at || this.options.level === 'full'));
+      if (!needed) {
+        folded += row.length;
+        continue;
+      }
+      unfold();
+      lines.push([{ text: `      ${at.toString(16).padStart(4, '0')}  `, style: 'dim' }, { text: hexLine(row).padEnd(49) }, { text: ` ${row.map(drawn).join('')}`, style: 'dim' }]);
+      if (letters.trim() !== '') lines.push([{ text: `            ${letters}`, style: 'mark' }]);
+    }
+    unfold();
+    return lines;
+  }
+
+  private note(note: Note, row?: Numbered): Line[] {
+    const cite = note.cite ? ` [${note.cite}]` : '';
+    const head: Span[] = row ? [...this.stamp(row)] : [{ text: ' '.repeat(NOTE) }];
+    return wrap([...head, { text: note.word.padEnd(TEXT - NOTE), style: NOTE_STYLE[note.word] }, { text: note.text }, { text: cite, style: 'dim' }], this.options.look.width, TEXT);
+  }
+
+  private life(entry: LifeRow & Numbered): Line[] {
+    const empty = Object.keys(entry.facts).length === 0;
+    const lines = this.rule(entry, '', `${entry.life} (pid ${entry.pid}) listening on 127.0.0.1:${entry.port}, memory ${empty ? 'empty' : 'as it was written down:'}`, 'life', true);
+    lines.push(...factLines(entry.facts, this.options.look.width));
+    for (const note of entry.notes) lines.push(...this.note({ word: 'hint', text: note }));
+    return lines;
+  }
+
+  private cut(entry: CutRow & Numbered): Line[] {
+    const lines = this.rule(entry, '', cutInWords(entry), 'bad', true);
+    if (entry.cut === 'kill' || entry.cut === 'forget') lines.push(...factLines(entry.facts, this.options.look.width));
+    return lines;
+  }
+
+  private rule(entry: Numbered, before: string, text: string, style: Style, heavy: boolean): Line[] {
+    const head: Span[] = heavy ? [{ text: '━━━ ', style }, ...this.stamp(entry)] : [...this.stamp(entry)];
+    return wrap([...head, { text: before }, { text, style }], this.options.look.width, TEXT + 2);
+  }
+
+  private stamp(entry: Numbered): Span[] {
+    const ms = ((entry.t_ns - (this.start ?? 0)) / 1e6).toFixed(2);
+    return [{ text: `#${String(entry.row).padStart(2, '0')} ` }, { text: `${`+${ms}ms`.padStart(10)}  `, style: 'dim' }];
+  }
+}
+
+/** The account that follows a cut. */
+export function accountLines({ cut, outcomes }: Account, look: Look): Line[] {
+  const name = { kill: `the SIGKILL in #${cut.row}`, forget: `the forgetting in #${cut.row}`, path: `the new address in #${cut.row}`, store: `the wiping in #${cut.row}` }[cut.cut];
+  const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
+  if (outcomes.length === 0) lines.push([{ text: `  nothing: ${cut.who === 'client' ? 'the server' : cut.who} remembered nothing, so there was nothing to take` }]);
+  for (const outcome of outcomes) {
+    const style: Style = outcome.fate === 'LOST' ? 'bad' : outcome.fate === 'KEPT' ? 'good' : 'warn';
+    lines.push(...wrap([{ text: `  ${outcome.fate.padEnd(9)}`, style }, { text: `${outcome.subject}: `, style: 'bold' }, { text: outcome.known }], look.width, 11));
+    const since = [`written by #${outcome.written}`];
+    if (outcome.gone !== undefined) since.push(`gone with #${outcome.gone}`);
+    if (outcome.rebuilt !== undefined) since.push(`rebuilt by #${outcome.rebuilt}`);
+    lines.push([{ text: `${' '.repeat(11)}${since.join(', ')}`, style: 'dim' }]);
+  }
+  return lines;
+}
+
+/** One row in full, for `explain`. */
+export function explainLines(entry: Numbered, { notes, around }: Ledger, options: LogOptions, start: number): Line[] {
+  const log = new TerminalLog({ ...options, level: 'full', bytes: 'all' }, start);
+  const lines = log.lines(entry, notes.get(entry.row) ?? []);
+  for (const { holder, before, after } of around(entry.row)) {
+    if (Object.keys(before).length + Object.keys(after).length === 0) continue;
+    lines.push([], [{ text: `  memory of ${holder} before`, style: 'bold' }], ...orNothing(before, options.look.width));
+    lines.push([{ text: `  memory of ${holder} after`, style: 'bold' }], ...orNothing(after, options.look.width));
+  }
+  return lines;
+}
+
+function orNothing(facts: Facts, width: number): Line[] {
+  return Object.keys(facts).length === 0 ? [[{ text: `${' '.repeat(NOTE)}nothing`, style: 'dim' }]] : factLines(facts, width);
+}
+
+export function heading(text: string, look: Look): Line {
+  const before = '── ';
+  return [{ text: before, style: 'dim' }, { text, style: 'bold' }, { text: ` ${'─'.repeat(Math.max(0, look.width - widthOf(text) - widthOf(before) - 1))}`, style: 'dim' }];
+}
+
+function armInWords(entry: Entry & { is: 'arm' }): string {
+  if (entry.name === 'control') return 'control arm: nothing is cut';
+  const at = entry.at ?? '';
+  return `severed arm: ${entry.cut} ${/^\d+$/.test(at) ? `after step ${at}` : `on event “${at}”`}`;
+}
+
+function ends(from: string, to: string): string {
+  return to.startsWith('client') ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
+}
+
+function linkInWords({ what, dead, from }: LinkRow): string {
+  switch (what) {
+    case 'connected':
+    case 'accepted':
+      return 'connects: a new path';
+    case 'refused':
+      return 'refused: nobody listens there (ECONNREFUSED)';
+    case 'fin sent':
+    case 'fin read':
+      return dead ? `FIN: the kernel closes what dead ${from} left open` : 'FIN: nothing more will be said';
+    case 'reset sent':
+    case 'reset read':
+      return dead ? `RST: dead ${from} left bytes unread (ECONNRESET)` : 'RST: the path is gone, without a good-bye';
+    case 'broken pipe':
+      return 'EPIPE: written to a path that had ended';
+  }
+}
+
+function cutInWords(entry: CutRow): string {
+  const knew = Object.keys(entry.facts).length > 0;
+  switch (entry.cut) {
+    case 'kill':
+      return `SIGKILL ${entry.who} (pid ${entry.pid})${entry.on ? ` ${eventInWords(entry.on)}` : ''}: gone with it: ${knew ? '' : 'nothing'}`;
+    case 'forget':
+      return entry.left ? `${entry.who} was told to forget and did not` : `FORGET ${entry.who}: its memory is emptied, its sockets stay open: ${knew ? '' : 'there was nothing'}`;
+    case 'path':
+      return 'NEW PATH: the client comes back from another address';
+    case 'store':
+      return 'STORE LOST: everything that was written down is wiped';
+  }
+}
+
+/** `read 2 DATA` as a clause. */
+function eventInWords(on: string): string {
+  const [moment, nth, kind] = on.split(' ');
+  switch (moment) {
+    case 'read':
+      return `when it had read ${kind} no. ${nth}, before it answered`;
+    case 'send':
+      return `when ${kind} no. ${nth} was about to leave`;
+    case 'sent':
+      return `right after ${kind} no. ${nth} had left`;
+    case 'write':
+      return `between write and sync no. ${nth} of its journal`;
+    default:
+      return `right after sync no. ${nth} of its journal, before it answered`;
+  }
+}
+
+function factLines(facts: Facts, width: number): Line[] {
+  return Object.entries(facts).flatMap(([subject, known]) => wrap([{ text: ' '.repeat(NOTE) }, { text: `${subject}: `, style: 'bold' }, { text: known }], width, TEXT));
+}
+
+function fieldInWords(field: Field, letter: string, width: number): Line[] {
+  const bits = field.mask === undefined ? '' : `${drawnBits(field)} `;
+  const gloss = field.gloss ? `: ${field.gloss}` : '';
+  const dice = field.chance && field.show !== '***' ? ' (rolled by dice)' : '';
+  const hidden = field.show === '***' ? ' (a secret)' : '';
+  return wrap([{ text: `            ${letter}  `, style: 'mark' }, { text: bits, style: 'dim' }, { text: `${field.label} = ${field.show}${dice}${hidden}${gloss}` }], width, 15);
+}
+
+/** `0001 ....`: the bits of a byte that a field is made of. */
+function drawnBits({ mask = 0, value }: Field): string {
+  const shift = 31 - Math.clz32(mask & -mask);
+  const bits = Array.from({ length: 8 }, (_none, index) => {
+    const bit = 7 - index;
+    return (mask >> bit) & 1 ? String((Number(value) >> (bit - shift)) & 1) : '.';
+  }).join('');
+  return `${bits.slice(0, 4)} ${bits.slice(4)}`;
+}
+
+/** Letters under the bytes `[at, at + 16)`: as wide as the bytes they stand for. Two parts of one byte take a half each. */
+function lettersUnder(marked: readonly Field[], at: number): string {
+  const cells = new Array<string>(49).fill(' ');
+  marked.forEach((field, index) => {
+    const letter = letterOf(index);
+    const from = Math.max(field.start, at);
+    const to = Math.min(field.end, at + 16);
+    if (from >= to) return;
+    const [left, right] = [column(from - at), column(to - 1 - at) + 2];
+    const low = field.mask !== undefined && (field.mask & 0xf0) === 0;
+    const high = field.mask !== undefined && (field.mask & 0x0f) === 0;
+    for (let cell = left + (low ? 1 : 0); cell < right - (high ? 1 : 0); cell++) cells[cell] = letter;
+  });
+  return cells.join('').trimEnd();
+}
+
+function column(index: number): number {
+  return index * 3 + (index >= 8 ? 1 : 0);
+}
+
+function hexLine(pairs: readonly string[]): string {
+  return pairs.length > 8 ? `${pairs.slice(0, 8).join(' ')}  ${pairs.slice(8).join(' ')}` : pairs.join(' ');
+}
+
+/** One byte as a character, where it is one that can be seen. */
+function drawn(pair: string): string {
+  const code = Number.parseInt(pair, 16);
+  return code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : pair === '**' ? '*' : '·';
+}
+
+function letterOf(index: number): string {
+  return index < 26 ? String.fromCharCode(97 + index) : '?';
+}
+
+function lineWidth(line: Line): number {
+  return line.reduce((sum, { text }) => sum + widthOf(text), 0);
+}

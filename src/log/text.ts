@@ -1,0 +1,94 @@
+// Lines of styled text, laid out for a width. Colour and drawing characters are decided here, and only here.
+
+import stringWidth from 'string-width';
+
+/** Eight at most, and none that a reader needs: letters and words say the same. */
+export type Style = 'plain' | 'dim' | 'bold' | 'good' | 'bad' | 'warn' | 'life' | 'mark';
+
+export interface Span {
+  text: string;
+  style?: Style;
+}
+
+export type Line = Span[];
+
+export interface Look {
+  /** Columns. */
+  width: number;
+  colour: boolean;
+  /** Only characters that every terminal, font and printer has. */
+  ascii: boolean;
+}
+
+const CODES: Record<Style, string> = { plain: '', dim: '2', bold: '1', good: '32', bad: '31;1', warn: '33', life: '36', mark: '35' };
+
+/** What a stream can show: no colour when it is not a terminal or NO_COLOR is set; 80 columns when it does not say. */
+export function lookOf(stream: { isTTY?: boolean; columns?: number }, wanted: { color?: boolean | undefined; ascii?: boolean | undefined } = {}): Look {
+  const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
+  const able = FORCE_COLOR !== undefined && FORCE_COLOR !== '0' ? true : stream.isTTY === true && TERM !== 'dumb';
+  return {
+    width: Math.max(60, Math.min(stream.columns ?? 80, 120)),
+    colour: wanted.color === false || (NO_COLOR !== undefined && NO_COLOR !== '') ? false : able,
+    ascii: wanted.ascii ?? false,
+  };
+}
+
+const PLAIN: Record<string, string> = { '─': '-', '━': '=', '▶': '>', '◀': '<', '→': '->', '·': '.', '…': '...', '│': '|', '✓': 'ok', '✗': 'x', '’': "'", '“': '"', '”': '"', '≥': '>=', '×': 'x' };
+
+/** A line as a terminal takes it. */
+export function paint(line: Line, look: Look): string {
+  return line
+    .map(({ text, style = 'plain' }) => {
+      const shown = look.ascii ? inAscii(text) : text;
+      return look.colour && CODES[style] !== '' && shown !== '' ? `\u001b[${CODES[style]}m${shown}\u001b[0m` : shown;
+    })
+    .join('')
+    .replace(/ +$/, '');
+}
+
+export function inAscii(text: string): string {
+  return Array.from(text, (character) => {
+    if (character <= '~') return character;
+    return PLAIN[character] ?? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
+  }).join('');
+}
+
+export function widthOf(text: string): number {
+  return stringWidth(text);
+}
+
+/** Breaks styled text at spaces so that no line is wider than `width`; lines after the first begin with `indent` spaces. */
+export function wrap(spans: Line, width: number, indent: number): Line[] {
+  const lines: Line[] = [];
+  let line: Line = [];
+  let used = 0;
+  const put = (text: string, style: Style | undefined) => {
+    line.push(style ? { text, style } : { text });
+    used += widthOf(text);
+  };
+  const newLine = () => {
+    lines.push(line);
+    line = [{ text: ' '.repeat(indent) }];
+    used = indent;
+  };
+  for (const { text, style } of spans) {
+    for (const word of text.split(/(?<= )(?=[^ ])/)) {
+      let rest = word;
+      const bare = widthOf(rest.trimEnd());
+      if (used + bare > width && used > indent) {
+        newLine();
+        rest = rest.trimStart();
+      }
+      // A word longer than a line has no space to be broken at.
+      while (widthOf(rest.trimEnd()) > width - used && width - used > 0 && widthOf(rest) > width - indent) {
+        const room = width - used;
+        put(rest.slice(0, room), style);
+        rest = rest.slice(room);
+        newLine();
+      }
+      put(rest, style);
+    }
+  }
+  lines.push(line);
+  return lines;
+}
