@@ -13,7 +13,11 @@ const designs: Record<'memory' | 'connection' | 'disk', Telling> = {
     verdict: 'broken',
     predict: {
       ask: 'The server is killed when it has read the second DATA and not answered yet. It starts again; the client comes back with its token. And then?',
-      choices: ['it carries on, and sends the second DATA again', 'it carries on, but the first bytes are gone', 'the server does not know the token'],
+      choices: [
+        'it carries on, and sends the second DATA again',
+        'it carries on, but the first bytes are gone',
+        'the server does not know the token',
+      ],
       right: 2,
     },
     claims: { forget: 'broken', path: 'recovered', kill: 'broken' },
@@ -29,7 +33,11 @@ const designs: Record<'memory' | 'connection' | 'disk', Telling> = {
     verdict: 'broken',
     predict: {
       ask: 'The server lives on; the client comes back from another address, as a phone does that leaves its Wi-Fi. Does the server know it?',
-      choices: ['yes: it shows the same token', 'no: its session was filed under the old connection', 'yes, after it has opened a new session'],
+      choices: [
+        'yes: it shows the same token',
+        'no: its session was filed under the old connection',
+        'yes, after it has opened a new session',
+      ],
       right: 1,
     },
     claims: { forget: 'broken', path: 'broken', kill: 'broken' },
@@ -45,7 +53,11 @@ const designs: Record<'memory' | 'connection' | 'disk', Telling> = {
     verdict: 'recovered',
     predict: {
       ask: 'The server is killed right after the second DATA reached its disk and before the ACK left. The client sends it again. Is it delivered twice?',
-      choices: ['yes: the server cannot know that it had it', 'no: it is acknowledged again, and delivered once', 'no: the server refuses the session'],
+      choices: [
+        'yes: the server cannot know that it had it',
+        'no: it is acknowledged again, and delivered once',
+        'no: the server refuses the session',
+      ],
       right: 1,
     },
     claims: { forget: 'broken', path: 'recovered', kill: 'recovered', store: 'broken' },
@@ -72,4 +84,4 @@ export const story: Story<SessionClient> = {
   designs,
 };
 
-if (ranDirectly(import.meta.url)) await (await import('../src/cli/amnesia.ts')).runStory(story);
+if (ranDirectly(import.meta.url, 'tcp-session')) await (await import('../src/cli/amnesia.ts')).runStory(story);

@@ -21,7 +21,9 @@ async function ask({ host, port }: Address, connected: boolean): Promise<string>
   const socket = dgram.createSocket('udp4');
   const outcome = new Promise<string>((resolve) => {
     socket.on('message', (reply) => resolve(`an answer: ${reply.length} bytes`));
-    socket.on('error', (error: NodeJS.ErrnoException) => resolve(`${error.code}: the machine says that nobody listens`));
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      resolve(`${error.code}: the machine says that nobody listens`),
+    );
     setTimeout(() => resolve(`silence (listened for ${SILENCE} ms)`), SILENCE);
   });
   if (connected) {
@@ -51,7 +53,11 @@ export const story: Story<EchoClient> = {
       verdict: 'untouched',
       predict: {
         ask: 'After "two" has come back the server is killed and started again. What does the client notice when it says "three"?',
-        choices: ['an error: it has to connect again', 'nothing: "three" comes back as ever', '"three" comes back, but "one" and "two" are lost'],
+        choices: [
+          'an error: it has to connect again',
+          'nothing: "three" comes back as ever',
+          '"three" comes back, but "one" and "two" are lost',
+        ],
         right: 1,
       },
       claims: { forget: 'untouched', path: 'untouched', kill: 'untouched' },
@@ -65,4 +71,4 @@ export const story: Story<EchoClient> = {
   },
 };
 
-if (ranDirectly(import.meta.url)) await (await import('../src/cli/amnesia.ts')).runStory(story);
+if (ranDirectly(import.meta.url, 'udp-echo')) await (await import('../src/cli/amnesia.ts')).runStory(story);

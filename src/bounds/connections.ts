@@ -37,7 +37,11 @@ export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket,
       return;
     }
     const path = pathOf(socket.remoteAddress, socket.remotePort);
-    const guest: Guest = { socket, newcomer: setTimeout(() => socket.destroy(), bounds.handshake).unref(), stalled: undefined };
+    const guest: Guest = {
+      socket,
+      newcomer: setTimeout(() => socket.destroy(), bounds.handshake).unref(),
+      stalled: undefined,
+    };
     guests.set(path, guest);
     socket.setTimeout(bounds.idle, () => socket.destroy());
     socket.on('close', () => {
@@ -76,7 +80,10 @@ export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket,
       const guest = guests.get(to);
       if (!guest) return;
       // What still arrives is read and dropped: unread bytes would turn our FIN into a reset that overtakes our last word.
-      guest.socket.removeAllListeners('data').on('data', () => {}).resume();
+      guest.socket
+        .removeAllListeners('data')
+        .on('data', () => {})
+        .resume();
       guest.socket.end();
       setTimeout(() => guest.socket.destroy(), FAREWELL).unref();
     },

@@ -69,7 +69,10 @@ export function ledger(entries: readonly Entry[]): Ledger {
     const was = book.known();
     notes.set(entry.row, book.add(entry));
     const is = book.known();
-    around.set(entry.row, was.map(({ holder, facts }, index) => ({ holder, before: facts, after: is[index]?.facts ?? {} })));
+    around.set(
+      entry.row,
+      was.map(({ holder, facts }, index) => ({ holder, before: facts, after: is[index]?.facts ?? {} })),
+    );
   }
   return { notes, accounts: book.accounts, around: (row) => around.get(row) ?? [] };
 }
@@ -106,7 +109,9 @@ export class Book {
         return this.packet(entry);
       case 'memory':
         for (const change of entry.changes) this.remember(entry.holder, change.subject, change.after, entry.row, false);
-        return [{ word: 'keeps', text: `${entry.holder}: ${entry.changes.map(inWords).join('; ')}`, written: entry.row }];
+        return [
+          { word: 'keeps', text: `${entry.holder}: ${entry.changes.map(inWords).join('; ')}`, written: entry.row },
+        ];
       default:
         return [];
     }
@@ -127,7 +132,11 @@ export class Book {
       found.push({ word: 'keeps', text: `${holder}: ${changes.map(inWords).join('; ')}`, written: entry.row });
     }
     if (entry.malformed) found.push({ word: 'hint', text: `no message of ${entry.protocol}: ${entry.malformed.why}` });
-    else if (entry.read === false) found.push({ word: 'hint', text: 'nobody read this: it was lost on the way, or with the process it was sent to' });
+    else if (entry.read === false)
+      found.push({
+        word: 'hint',
+        text: 'nobody read this: it was lost on the way, or with the process it was sent to',
+      });
     return found;
   }
 
@@ -143,13 +152,34 @@ export class Book {
         if (loss) return { word: 'LOST', field, cite, ...loss, text: `${key} (${grave?.known}): ${wasWritten}` };
         return { word: 'hint', field, cite, text: `${whose} never had ${key}: nothing was lost here` };
       case 'reads':
-        if (line) return { word: 'needs', field, cite, written: line.written, text: `${whose}: ${key}, written by ${hash(line.written)}: ${why}` };
-        if (loss) return { word: 'needs', field, cite, ...loss, text: `${whose}: ${key}, ${wasWritten}; ${whose} does not have it` };
+        if (line)
+          return {
+            word: 'needs',
+            field,
+            cite,
+            written: line.written,
+            text: `${whose}: ${key}, written by ${hash(line.written)}: ${why}`,
+          };
+        if (loss)
+          return {
+            word: 'needs',
+            field,
+            cite,
+            ...loss,
+            text: `${whose}: ${key}, ${wasWritten}; ${whose} does not have it`,
+          };
         return { word: 'needs', field, cite, text: `${whose}: ${key}: ${why}` };
       case 'carries':
-        return { word: 'proof', field, cite, text: this.restarted ? `${whose} has never met this client: ${why}` : why };
-      default:
-        return { word: 'hint', field, cite, text: why };
+        return {
+          word: 'proof',
+          field,
+          cite,
+          text: this.restarted ? `${whose} has never met this client: ${why}` : why,
+        };
+      case 'writes':
+        return { word: 'keeps', field, cite, text: `${whose}: ${key}: ${why}` };
+      case 'clears':
+        return { word: 'hint', field, cite, text: `${whose} may forget ${key}: ${why}` };
     }
   }
 
@@ -163,7 +193,8 @@ export class Book {
       memory.delete(subject);
       if (!line || ofClient) return;
       this.bury({ ...line, gone: row });
-      if (outcome?.fate === 'KEPT' && !asked && this.watched?.cut.cut === 'path') Object.assign(outcome, { fate: 'LOST', gone: row });
+      if (outcome?.fate === 'KEPT' && !asked && this.watched?.cut.cut === 'path')
+        Object.assign(outcome, { fate: 'LOST', gone: row });
       return;
     }
     memory.set(subject, { holder, subject, known, written: row });
@@ -199,7 +230,10 @@ export class Book {
     const lines = [...this.server.values()];
     const takes = entry.cut !== 'path';
     const fate = takes ? { fate: 'LOST' as const, gone: entry.row } : { fate: 'KEPT' as const };
-    this.watched = { cut: entry, outcomes: lines.map(({ subject, known, written }) => ({ subject, known, written, ...fate })) };
+    this.watched = {
+      cut: entry,
+      outcomes: lines.map(({ subject, known, written }) => ({ subject, known, written, ...fate })),
+    };
     this.accounts.push(this.watched);
     if (!takes) return;
     for (const line of lines) this.bury({ ...line, gone: entry.row });
@@ -222,6 +256,14 @@ function inWords({ subject, before, after }: { subject: string; before?: string;
   if (before === undefined) return `${subject} = ${after}`;
   const [was, is] = [before.split(', '), after.split(', ')];
   if (was.length !== is.length) return `${subject} = ${after}`;
-  const parts = is.flatMap((part, index) => (part === was[index] ? [] : [`${was[index]} → ${part}`]));
+  const parts = is.flatMap((part, index) => (part === was[index] ? [] : [became(was[index] ?? '', part)]));
   return `${subject}: ${parts.join(', ')}`;
+}
+
+/** `next 1003` and `next 1007` as `next 1003 → 1007`; `3 bytes` and `7 bytes` as `3 → 7 bytes`. */
+function became(before: string, after: string): string {
+  const [was, is] = [before.split(' '), after.split(' ')];
+  if (was.length === 2 && is.length === 2 && was[0] === is[0]) return `${before} → ${is[1]}`;
+  if (was.length === is.length && was.slice(1).join(' ') === is.slice(1).join(' ')) return `${was[0]} → ${after}`;
+  return `${before} → ${after}`;
 }

@@ -1,9 +1,9 @@
 // Traces made into records: what happened, in order, with every byte named. Everything that a person sees is made from these.
 
-import { quoted } from '../wire/printable.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import type { Facts, Path } from '../protocols/shapes.ts';
 import { type Field, Reader, WireError } from '../wire/fields.ts';
+import { quoted } from '../wire/printable.ts';
 import type { Lean, Seen, Side } from '../wire/wire.ts';
 import type { Change, LinkEvent, Trace } from './trace.ts';
 
@@ -125,7 +125,11 @@ export interface RecorderOptions {
 }
 
 /** The two ends of one event of a connection are one row. */
-const PAIRS: Partial<Record<LinkEvent, LinkEvent>> = { accepted: 'connected', 'fin read': 'fin sent', 'reset read': 'reset sent' };
+const PAIRS: Partial<Record<LinkEvent, LinkEvent>> = {
+  accepted: 'connected',
+  'fin read': 'fin sent',
+  'reset read': 'reset sent',
+};
 
 /**
  * Turns traces, given in order of time, into entries. Entries already handed out are still completed: a packet learns that
@@ -160,23 +164,53 @@ export class Recorder {
     const row = (what: Row): void => void this.entries.push({ t_ns, arm, row: this.nextRow++, ...what });
     switch (trace.is) {
       case 'arm':
-        this.entries.push({ t_ns, arm, is: 'arm', name: trace.arm, ...(trace.cut ? { cut: trace.cut } : {}), ...(trace.at ? { at: trace.at } : {}) });
+        this.entries.push({
+          t_ns,
+          arm,
+          is: 'arm',
+          name: trace.arm,
+          ...(trace.cut ? { cut: trace.cut } : {}),
+          ...(trace.at ? { at: trace.at } : {}),
+        });
         return;
       case 'step':
+        // What the client comes to remember now is not the doing of a message from before.
+        this.lastOfClient = undefined;
         this.entries.push({ t_ns, arm, is: 'step', step: trace.step, name: trace.name, aside: trace.aside });
         return;
       case 'answer':
-        this.entries.push({ t_ns, arm, is: 'answer', step: trace.step, answer: this.named(trace.answer), failed: trace.failed });
+        this.entries.push({
+          t_ns,
+          arm,
+          is: 'answer',
+          step: trace.step,
+          answer: this.named(trace.answer),
+          failed: trace.failed,
+        });
         return;
       case 'born':
         this.serverPort = Number(trace.path.slice(trace.path.lastIndexOf(':') + 1));
         this.life = { who: trace.who, facts: this.namedFacts(trace.facts), alive: true };
         // A new process starts to count its connections anew.
         this.conversations.clear();
-        return row({ is: 'life', life: trace.who, pid: trace.pid, port: this.serverPort, facts: { ...this.life.facts }, notes: trace.notes });
+        return row({
+          is: 'life',
+          life: trace.who,
+          pid: trace.pid,
+          port: this.serverPort,
+          facts: { ...this.life.facts },
+          notes: trace.notes,
+        });
       case 'kill':
         this.killed();
-        return row({ is: 'cut', cut: 'kill', who: trace.who, pid: trace.pid, facts: { ...this.life?.facts }, ...(trace.on ? { on: trace.on } : {}) });
+        return row({
+          is: 'cut',
+          cut: 'kill',
+          who: trace.who,
+          pid: trace.pid,
+          facts: { ...this.life?.facts },
+          ...(trace.on ? { on: trace.on } : {}),
+        });
       case 'died':
         // A life that was killed has its row already.
         if (this.life?.alive === false) return;
@@ -185,7 +219,13 @@ export class Recorder {
       case 'forgot': {
         const left = this.namedFacts(trace.left);
         if (this.life) this.life.facts = { ...left };
-        return row({ is: 'cut', cut: 'forget', who: trace.who, facts: this.namedFacts(trace.facts), ...(Object.keys(left).length > 0 ? { left } : {}) });
+        return row({
+          is: 'cut',
+          cut: 'forget',
+          who: trace.who,
+          facts: this.namedFacts(trace.facts),
+          ...(Object.keys(left).length > 0 ? { left } : {}),
+        });
       }
       case 'moved':
         return row({ is: 'cut', cut: 'path', who: 'client', facts: { ...this.life?.facts } });
@@ -206,7 +246,8 @@ export class Recorder {
 
   /** A path by its name; paths in texts are ports of the moment, and no two runs have the same. */
   private name(path: Path): string {
-    if (this.serverPort !== 0 && path.endsWith(`:${this.serverPort}`)) return this.life?.alive ? this.life.who : 'nobody';
+    if (this.serverPort !== 0 && path.endsWith(`:${this.serverPort}`))
+      return this.life?.alive ? this.life.who : 'nobody';
     let name = this.names.get(path);
     if (name === undefined) {
       name = this.namesGiven++ === 0 ? 'client' : `client@${this.namesGiven}`;
@@ -221,7 +262,9 @@ export class Recorder {
   }
 
   private namedFacts(facts: Facts): Facts {
-    return Object.fromEntries(Object.entries(facts).map(([subject, known]) => [this.named(subject), this.named(known)]));
+    return Object.fromEntries(
+      Object.entries(facts).map(([subject, known]) => [this.named(subject), this.named(known)]),
+    );
   }
 
   private remembered(trace: Trace & { is: 'memory' }, row: (what: Row) => void): void {
@@ -235,10 +278,11 @@ export class Recorder {
       else row({ is: 'memory', holder: 'client', changes });
       return;
     }
-    if (this.life) for (const { subject, after } of changes) {
-      if (after === undefined) delete this.life.facts[subject];
-      else this.life.facts[subject] = after;
-    }
+    if (this.life)
+      for (const { subject, after } of changes) {
+        if (after === undefined) delete this.life.facts[subject];
+        else this.life.facts[subject] = after;
+      }
     const { because } = trace;
     const packet = because && this.conversations.get(because.path)?.up.packets.get(because.nth - 1);
     if (packet) packet.memory.push({ holder: trace.who, changes });
@@ -248,7 +292,11 @@ export class Recorder {
   private conversation(client: Path): Conversation {
     let conversation = this.conversations.get(client);
     if (!conversation) {
-      const stream = (): Stream => ({ begun: { sent: NO_BYTES, read: NO_BYTES }, count: { sent: 0, read: 0 }, packets: new Map() });
+      const stream = (): Stream => ({
+        begun: { sent: NO_BYTES, read: NO_BYTES },
+        count: { sent: 0, read: 0 },
+        packets: new Map(),
+      });
       conversation = { client, up: stream(), down: stream(), seen: new Map(), links: new Set() };
       makeRoom(this.conversations);
       this.conversations.set(client, conversation);
@@ -270,7 +318,14 @@ export class Recorder {
     }
     const name = client ? this.name(client) : 'client';
     if (fromClient) row({ is: 'link', what, from: name, to: this.serverName() });
-    else row({ is: 'link', what, from: this.life?.who ?? 'nobody', to: name, ...(this.life?.alive ? {} : { dead: true }) });
+    else
+      row({
+        is: 'link',
+        what,
+        from: this.life?.who ?? 'nobody',
+        to: name,
+        ...(this.life?.alive ? {} : { dead: true }),
+      });
   }
 
   /** Who stands at the server's end: when the process is dead, what still arrives was its kernel's doing. */
@@ -292,14 +347,22 @@ export class Recorder {
 
     for (const message of this.framed(stream, trace.way, chunk)) {
       const nth = stream.count[trace.way]++;
-      const known = this.options.card.transport === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
+      const known =
+        this.options.card.transport === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
       if (known) {
         if (trace.way === 'read') known.read = true;
         if (byClient) this.lastOfClient = known;
         continue;
       }
       const explained = this.explain(message, side, conversation.seen, stream);
-      const packet: PacketRow = { is: 'packet', ...ends, side, protocol: this.options.card.name, ...explained, memory: [] };
+      const packet: PacketRow = {
+        is: 'packet',
+        ...ends,
+        side,
+        protocol: this.options.card.name,
+        ...explained,
+        memory: [],
+      };
       if (trace.way === 'read') packet.read = true;
       else if (byClient) packet.read = false;
       row(packet);
@@ -351,7 +414,14 @@ export class Recorder {
       stream.lost = error;
       // What could be read keeps its names; the rest is shown as what it is, bytes.
       if (reader.at < bytes.length) {
-        fields.push({ id: 'rest', label: 'Not understood', start: reader.at, end: bytes.length, value: bytes.toString('hex', reader.at), show: quoted(bytes.subarray(reader.at), 64) });
+        fields.push({
+          id: 'rest',
+          label: 'Not understood',
+          start: reader.at,
+          end: bytes.length,
+          value: bytes.toString('hex', reader.at),
+          show: quoted(bytes.subarray(reader.at), 64),
+        });
       }
       const malformed = { why: error.message, at: error.at };
       return { kind: 'MALFORMED', says: quoted(bytes, 32), ...this.veiled(bytes, fields), leans: [], malformed };
@@ -392,7 +462,8 @@ const raw = new WeakMap<PacketRow, Buffer>();
 /** Datagrams may be lost, so the first one with these bytes that the other end has not seen yet is the one. */
 function unread(stream: Stream, message: Buffer, way: 'sent' | 'read'): (PacketRow & { row: number }) | undefined {
   if (way === 'sent') return undefined;
-  for (const packet of stream.packets.values()) if (packet.read !== true && raw.get(packet)?.equals(message)) return packet;
+  for (const packet of stream.packets.values())
+    if (packet.read !== true && raw.get(packet)?.equals(message)) return packet;
   return undefined;
 }
 

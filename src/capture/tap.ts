@@ -53,13 +53,11 @@ export function tap(options: TapOptions): () => void {
     const datagram = datagramSent(this, rest);
     const remote = datagram && pathOf(datagram.address, datagram.port);
     if (datagram && remote && wanted(datagram.port)) {
-      const pass = () => bytesPass(options, 'sent', localOf(this), remote, datagram.bytes);
-      // An unbound socket gets its port with the first send, a tick later; this listener stands before the one that sends.
-      if (hasAddress(this)) pass();
-      else this.prependOnceListener('listening', pass);
+      // An unbound socket gets its port first, and comes by here again to send.
+      if (hasAddress(this)) bytesPass(options, 'sent', localOf(this), remote, datagram.bytes);
     }
     const sent = (send as (...given: unknown[]) => void).apply(this, rest);
-    if (datagram && remote) options.watch?.('sent', `${remote}`, datagram.bytes);
+    if (datagram && remote) options.watch?.('sent', remote, datagram.bytes);
     return sent;
   } as typeof send;
 
@@ -127,7 +125,9 @@ function tapSocket(socket: net.Socket, options: TapOptions): void {
   };
   if (_writev) {
     socket._writev = (chunks: { chunk: Buffer | string; encoding: BufferEncoding }[], callback) => {
-      const bytes = Buffer.concat(chunks.map(({ chunk, encoding }) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)));
+      const bytes = Buffer.concat(
+        chunks.map(({ chunk, encoding }) => (typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk)),
+      );
       whenConnected(() => pass('sent', bytes));
       _writev.call(socket, chunks as never, callback);
       options.watch?.('sent', line.remote, bytes);
@@ -165,7 +165,15 @@ function tapSocket(socket: net.Socket, options: TapOptions): void {
 }
 
 function bytesPass(options: TapOptions, way: 'sent' | 'read', local: Path, remote: Path, bytes: Buffer): void {
-  options.sink({ t: options.clock(), who: options.who, is: 'bytes', way, local, remote, base64: bytes.toString('base64') });
+  options.sink({
+    t: options.clock(),
+    who: options.who,
+    is: 'bytes',
+    way,
+    local,
+    remote,
+    base64: bytes.toString('base64'),
+  });
   options.watch?.(way === 'read' ? 'read' : 'send', remote, bytes);
 }
 
@@ -181,7 +189,10 @@ function portDialled(rest: unknown[]): number | undefined {
 }
 
 /** What `socket.send` was asked to send, and where to, in all the forms of its arguments. */
-function datagramSent(socket: dgram.Socket, rest: unknown[]): { bytes: Buffer; address: string; port: number } | undefined {
+function datagramSent(
+  socket: dgram.Socket,
+  rest: unknown[],
+): { bytes: Buffer; address: string; port: number } | undefined {
   const [message, second, third, fourth, fifth] = rest;
   const whole = Array.isArray(message)
     ? Buffer.concat(message.map((part) => Buffer.from(part as Uint8Array)))

@@ -28,7 +28,15 @@ export type Trace = { t: number; who: string } & (
 );
 
 /** What one end can notice of a connection, beside its bytes. */
-export type LinkEvent = 'connected' | 'accepted' | 'refused' | 'fin sent' | 'fin read' | 'reset sent' | 'reset read' | 'broken pipe';
+export type LinkEvent =
+  | 'connected'
+  | 'accepted'
+  | 'refused'
+  | 'fin sent'
+  | 'fin read'
+  | 'reset sent'
+  | 'reset read'
+  | 'broken pipe';
 
 /** Takes traces. Writing is done when the call returns: a SIGKILL right after it loses nothing. */
 export type Sink = (trace: Trace) => void;

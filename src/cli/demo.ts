@@ -5,7 +5,16 @@ import { type Entry, record } from '../capture/records.ts';
 import type { Trace } from '../capture/trace.ts';
 import { type Arm, playArm } from '../lab/arm.ts';
 import { type Judgement, judge } from '../lab/litmus.ts';
-import { type Cut, CUTS, type CutKind, type Place, placeFromWords, placeInWords, type Verdict, VERDICTS } from '../lab/story.ts';
+import {
+  CUTS,
+  type Cut,
+  type CutKind,
+  type Place,
+  placeFromWords,
+  placeInWords,
+  VERDICTS,
+  type Verdict,
+} from '../lab/story.ts';
 import { jsonLines } from '../log/jsonl.ts';
 import { accountLines, type Bytes, heading, type Level, TerminalLog } from '../log/terminal.ts';
 import { type Line, wrap } from '../log/text.ts';
@@ -38,6 +47,7 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   if (cut) await promisePossible(picked, cut);
   const out = screen(options);
   const origin = process.hrtime.bigint();
+  const log = new TerminalLog({ level: options.log, bytes: options.bytes, look: out.look });
   const lines: string[] = [];
   let row = 1;
   /** What the person who predicted is told at the end. */
@@ -69,7 +79,17 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   if (fault) throw fault;
   if (!judgement || !cut) {
     const failed = control.steps.some((step) => step.failed);
-    if (!options.json) out.print([], ...ending(failed ? 'The control arm failed: there is nothing to compare a cut with.' : 'Nothing was cut, and every step was answered.', `amnesia demo ${card.name}/${design} --cut ${telling.cut.is}`, out));
+    if (!options.json)
+      out.print(
+        [],
+        ...ending(
+          failed
+            ? 'The control arm failed: there is nothing to compare a cut with.'
+            : 'Nothing was cut, and every step was answered.',
+          `amnesia demo ${card.name}/${design} --cut ${telling.cut.is}`,
+          out,
+        ),
+      );
     return failed ? EXIT.unknown : EXIT.asClaimed;
   }
   const claim = claimed(picked, cut);
@@ -79,15 +99,20 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
 
   /** Plays one arm and shows it: as it goes with `--step`, at its end otherwise. */
   async function show(withCut?: Cut): Promise<Arm> {
-    const log = new TerminalLog({ level: options.log, bytes: options.bytes, look: out.look });
     let shown = 0;
     let entries: Entry[] = [];
     let known: Ledger | undefined;
     const showNew = (traces: Trace[]) => {
-      entries = record(traces, { card, firstRow: row, arm: withCut ? 2 : 1, ...(options.showSecrets ? { showSecrets: true } : {}) });
+      entries = record(traces, {
+        card,
+        firstRow: row,
+        arm: withCut ? 2 : 1,
+        ...(options.showSecrets ? { showSecrets: true } : {}),
+      });
       known = ledger(entries);
       if (options.json) return;
-      for (const entry of entries.slice(shown)) out.print(...log.lines(entry, 'row' in entry ? known.notes.get(entry.row) : []));
+      for (const entry of entries.slice(shown))
+        out.print(...log.lines(entry, 'row' in entry ? known.notes.get(entry.row) : []));
       shown = entries.length;
     };
     out.progress(withCut ? `playing the severed arm (${withCut.is})…` : 'playing the control arm…');
@@ -121,27 +146,42 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
     const own = cut?.is === telling.cut.is && placeInWords(cut.at) === placeInWords(telling.cut.at);
     const question = own
       ? telling.predict
-      : { ask: `The cut: ${cut?.is} ${cut ? inWords(cut.at) : ''}. What will it do?`, choices: VERDICTS.slice(0, 4).map((verdict) => `${verdict}: ${MEANINGS[verdict]}`), right: -1 };
-    out.print([], ...wrap([{ text: '  predict  ', style: 'warn' }, { text: question.ask }], out.look.width, 11));
+      : {
+          ask: `The cut: ${cut?.is} ${cut ? inWords(cut.at) : ''}. What will it do?`,
+          choices: VERDICTS.slice(0, 4).map((verdict) => `${verdict}: ${MEANINGS[verdict]}`),
+          right: -1,
+        };
+    out.print([], ...wrap([{ text: '  predict  ', style: 'warn' }, { text: question.ask }], out.look, 11));
     question.choices.forEach((choice, index) => {
-      out.print(...wrap([{ text: `    ${index + 1}  `, style: 'mark' }, { text: choice }], out.look.width, 7));
+      out.print(...wrap([{ text: `    ${index + 1}  `, style: 'mark' }, { text: choice }], out.look, 7));
     });
     const chosen = await ask(`  your answer (1 to ${question.choices.length}): `, question.choices.length);
     if (chosen === undefined || question.right < 0) return;
     const right = chosen === question.right + 1;
-    afterwards = [{ text: right ? '  You predicted this.' : `  You predicted ${chosen}; it is ${question.right + 1}: ${question.choices[question.right]}.`, style: right ? 'good' : 'warn' }];
+    afterwards = [
+      {
+        text: right
+          ? '  You predicted this.'
+          : `  You predicted ${chosen}; it is ${question.right + 1}: ${question.choices[question.right]}.`,
+        style: right ? 'good' : 'warn',
+      },
+    ];
   }
 
   function conclude(judged: Judgement, claim: Claim, code: number): void {
     const { look } = out;
-    const style = judged.verdict === 'broken' || judged.verdict === 'lost' ? 'bad' : judged.verdict === 'unknown' ? 'warn' : 'good';
+    const style =
+      judged.verdict === 'broken' || judged.verdict === 'lost' ? 'bad' : judged.verdict === 'unknown' ? 'warn' : 'good';
     out.print([], heading('verdict', look));
-    out.print(...wrap([{ text: `  ${judged.verdict}`, style }, { text: `: ${judged.because}` }], look.width, 4));
-    if (judged.more.length > 0) out.print(...wrap([{ text: '  the client also had to: ' }, { text: grouped(judged.more) }], look.width, 4));
-    if (judged.less.length > 0) out.print(...wrap([{ text: '  and never came to: ' }, { text: grouped(judged.less) }], look.width, 4));
-    if (code === EXIT.notAsClaimed) out.print([{ text: `  NOT AS CLAIMED: its author claims ${claim.verdict}`, style: 'bad' }]);
+    out.print(...wrap([{ text: `  ${judged.verdict}`, style }, { text: `: ${judged.because}` }], look, 4));
+    if (judged.more.length > 0)
+      out.print(...wrap([{ text: '  the client also had to: ' }, { text: grouped(judged.more) }], look, 4));
+    if (judged.less.length > 0)
+      out.print(...wrap([{ text: '  and never came to: ' }, { text: grouped(judged.less) }], look, 4));
+    if (code === EXIT.notAsClaimed)
+      out.print([{ text: `  NOT AS CLAIMED: its author claims ${claim.verdict}`, style: 'bad' }]);
     if (afterwards) out.print(afterwards);
-    if (claim.own) for (const why of telling.why) out.print(...wrap([{ text: '  · ' }, { text: why }], look.width, 4));
+    if (claim.own) for (const why of telling.why) out.print(...wrap([{ text: '  · ' }, { text: why }], look, 4));
     out.print([], ...ending(undefined, claim.own ? telling.next : `amnesia demo ${card.name}/${design}`, out));
   }
 }
@@ -177,7 +217,10 @@ function compare(verdict: Verdict, { verdict: claim, own }: Claim): number {
 
 function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions): Cut | undefined {
   if (cut === 'none') {
-    if (at !== undefined) throw new UsageError(`--at says where to cut, and --cut none cuts nothing. Type: amnesia demo ${story.card.name}/${design} --cut kill --at ${at}`);
+    if (at !== undefined)
+      throw new UsageError(
+        `--at says where to cut, and --cut none cuts nothing. Type: amnesia demo ${story.card.name}/${design} --cut kill --at ${at}`,
+      );
     return undefined;
   }
   const is = (cut as CutKind | undefined) ?? telling.cut.is;
@@ -187,11 +230,19 @@ function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions):
   }
   const place = placeFromWords(at);
   const example = `amnesia demo ${story.card.name}/${design} --cut kill --at 2`;
-  if (!place) throw new UsageError(`--at ${JSON.stringify(at)} is no place: a step's number, or an event such as "read 2 DATA", "send 1 ACK", "sync 2". Type: ${example}`);
+  if (!place)
+    throw new UsageError(
+      `--at ${JSON.stringify(at)} is no place: a step's number, or an event such as "read 2 DATA", "send 1 ACK", "sync 2". Type: ${example}`,
+    );
   if ('after' in place && place.after >= story.steps.length) {
-    throw new UsageError(`--at ${place.after}: a cut after the last step shows nothing, and there are ${story.steps.length} steps. Type: ${example}`);
+    throw new UsageError(
+      `--at ${place.after}: a cut after the last step shows nothing, and there are ${story.steps.length} steps. Type: ${example}`,
+    );
   }
-  if ('on' in place && is !== 'kill') throw new UsageError(`only a kill can wait for an event. Type: amnesia demo ${story.card.name}/${design} --cut kill --at ${JSON.stringify(at)}`);
+  if ('on' in place && is !== 'kill')
+    throw new UsageError(
+      `only a kill can wait for an event. Type: amnesia demo ${story.card.name}/${design} --cut kill --at ${JSON.stringify(at)}`,
+    );
   return { is, at: place };
 }
 
@@ -200,8 +251,12 @@ async function promisePossible({ story, design }: Picked, { is, at }: Cut): Prom
   const onJournal = 'on' in at && (at.on.moment === 'write' || at.on.moment === 'sync');
   if (holds === 'disk' || (is !== 'store' && !onJournal)) return;
   const written = Object.entries(story.card.designs).find(([, each]) => each.holds === 'disk')?.[0];
-  const advice = written ? `amnesia demo ${story.card.name}/${written} --cut ${is}` : `amnesia demo ${story.card.name} --cut ${CUTS[2]}`;
-  throw new UsageError(`${story.card.name}/${design} writes nothing down, so there is no ${is === 'store' ? 'store to lose' : 'journal to wait for'}. Type: ${advice}`);
+  const advice = written
+    ? `amnesia demo ${story.card.name}/${written} --cut ${is}`
+    : `amnesia demo ${story.card.name} --cut ${CUTS[2]}`;
+  throw new UsageError(
+    `${story.card.name}/${design} writes nothing down, so there is no ${is === 'store' ? 'store to lose' : 'journal to wait for'}. Type: ${advice}`,
+  );
 }
 
 function introduction({ story, design, telling }: Picked, options: DemoOptions, { look }: Screen): Line[] {
@@ -209,14 +264,20 @@ function introduction({ story, design, telling }: Picked, options: DemoOptions, 
   const held = card.designs[design];
   return [
     heading(`${card.title} · ${card.name}/${design} · seed ${options.seed}`, look),
-    ...wrap([{ text: `  ${story.about}` }], look.width, 2),
-    ...wrap([{ text: '  design: ', style: 'dim' }, { text: held?.tells ?? '' }], look.width, 10),
-    ...wrap([{ text: '  promise: ', style: 'dim' }, { text: held?.promises ?? telling.next }], look.width, 11),
+    ...wrap([{ text: `  ${story.about}` }], look, 2),
+    ...wrap([{ text: '  design: ', style: 'dim' }, { text: held?.tells ?? '' }], look, 10),
+    ...wrap([{ text: '  promise: ', style: 'dim' }, { text: held?.promises ?? telling.next }], look, 11),
   ];
 }
 
 function ending(text: string | undefined, next: string, { look }: Screen): Line[] {
-  return [...(text ? wrap([{ text: `  ${text}` }], look.width, 2) : []), [{ text: '  next: ', style: 'dim' }, { text: next, style: 'bold' }]];
+  return [
+    ...(text ? wrap([{ text: `  ${text}` }], look, 2) : []),
+    [
+      { text: '  next: ', style: 'dim' },
+      { text: next, style: 'bold' },
+    ],
+  ];
 }
 
 function inWords(place: Place): string {

@@ -21,7 +21,9 @@ export function explain(row: number, options: ExplainOptions): number {
   const arm = entries.filter((each) => each.arm === entry.arm);
   const out = screen(options);
   const start = arm[0];
-  out.text(`${header.protocol}/${header.design}, seed ${header.seed}, ${start?.is === 'arm' && start.name === 'severed' ? `severed arm (${header.cut} at ${header.at})` : 'control arm'}`);
+  out.text(
+    `${header.protocol}/${header.design}, seed ${header.seed}, ${start?.is === 'arm' && start.name === 'severed' ? `severed arm (${header.cut} at ${header.at})` : 'control arm'}`,
+  );
   out.print([], ...explainLines(entry, ledger(arm), { level: 'full', bytes: 'all', look: out.look }, start?.t_ns ?? 0));
   return EXIT.asClaimed;
 }

@@ -7,7 +7,8 @@ import { UsageError } from './errors.ts';
 /** Waits for a key; Ctrl-C ends the program as it always does. */
 export async function waitForKey(prompt: string): Promise<void> {
   const { stdin, stderr } = process;
-  if (!stdin.isTTY) throw new UsageError('--step waits for a key, and there is no keyboard here. Type the command without --step');
+  if (!stdin.isTTY)
+    throw new UsageError('--step waits for a key, and there is no keyboard here. Type the command without --step');
   stderr.write(prompt);
   stdin.setRawMode(true).resume();
   const [key] = (await once(stdin, 'data')) as [Buffer];
@@ -18,7 +19,11 @@ export async function waitForKey(prompt: string): Promise<void> {
 
 /** A number from 1 to `most`; undefined when the input ends. Asks again until it gets one. */
 export async function ask(prompt: string, most: number): Promise<number | undefined> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: process.stdin.isTTY === true });
+  const lines = createInterface({
+    input: process.stdin,
+    output: process.stderr,
+    terminal: process.stdin.isTTY === true,
+  });
   try {
     lines.setPrompt(prompt);
     lines.prompt();

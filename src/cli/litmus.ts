@@ -1,8 +1,8 @@
 // `amnesia litmus`: every cut at every place, and the matrix that follows.
 
-import { litmus as measure, type MatrixRow } from '../lab/litmus.ts';
-import { heading } from '../log/terminal.ts';
+import { type MatrixRow, litmus as measure } from '../lab/litmus.ts';
 import { matrixLines, matrixMarkdown } from '../log/matrix.ts';
+import { heading } from '../log/terminal.ts';
 import { wrap } from '../log/text.ts';
 import { printableJson } from '../wire/printable.ts';
 import { EXIT } from './errors.ts';
@@ -27,17 +27,40 @@ export async function litmus(named: readonly string[], options: LitmusOptions): 
   } else if (options.markdown) {
     process.stdout.write(`${matrixMarkdown(rows)}\n`);
   } else {
-    const arms = rows.reduce((sum, row) => sum + 1 + row.cuts.reduce((places, cut) => places + cut.places.length, 0), 0);
+    const arms = rows.reduce(
+      (sum, row) => sum + 1 + row.cuts.reduce((places, cut) => places + cut.places.length, 0),
+      0,
+    );
     out.print(heading(`what ${arms} runs say, each cut at its worst place`, out.look), ...matrixLines(rows, out.look));
-    for (const text of contradictions) out.print(...wrap([{ text: `  NOT AS CLAIMED: ${text}`, style: 'bad' }], out.look.width, 4));
+    for (const text of contradictions)
+      out.print(...wrap([{ text: `  NOT AS CLAIMED: ${text}`, style: 'bad' }], out.look, 4));
     for (const row of rows) {
       for (const { cut, places } of row.cuts) {
         for (const { place, judgement } of places) {
-          if (judgement.verdict === 'unknown') out.print(...wrap([{ text: `  unknown: ${row.protocol}/${row.design} ${cut} --at ${place}: ${judgement.because}`, style: 'warn' }], out.look.width, 4));
+          if (judgement.verdict === 'unknown')
+            out.print(
+              ...wrap(
+                [
+                  {
+                    text: `  unknown: ${row.protocol}/${row.design} ${cut} --at ${place}: ${judgement.because}`,
+                    style: 'warn',
+                  },
+                ],
+                out.look,
+                4,
+              ),
+            );
         }
       }
     }
-    if (rows.length === 1 && picked[0]) out.print([], [{ text: '  next: ', style: 'dim' }, { text: `amnesia demo ${rows[0]?.protocol}/${rows[0]?.design}`, style: 'bold' }]);
+    if (rows.length === 1 && picked[0])
+      out.print(
+        [],
+        [
+          { text: '  next: ', style: 'dim' },
+          { text: `amnesia demo ${rows[0]?.protocol}/${rows[0]?.design}`, style: 'bold' },
+        ],
+      );
   }
   return exitCode(rows, contradictions);
 }
@@ -66,12 +89,17 @@ export function contradicting({ telling }: Picked, row: MatrixRow | undefined): 
   if (!row) return [];
   return row.cuts.flatMap(({ cut, verdict }) => {
     const claim = telling.claims[cut];
-    return claim === undefined || claim === verdict || verdict === 'unknown' ? [] : [`${row.protocol}/${row.design}: its author claims ${claim} for ${cut}, and it is ${verdict}`];
+    return claim === undefined || claim === verdict || verdict === 'unknown'
+      ? []
+      : [`${row.protocol}/${row.design}: its author claims ${claim} for ${cut}, and it is ${verdict}`];
   });
 }
 
 function exitCode(rows: readonly MatrixRow[], contradictions: readonly string[]): number {
   if (contradictions.length > 0) return EXIT.notAsClaimed;
-  const unknown = rows.some((row) => row.filedUnder === 'unknown' || row.heldBy === 'unknown' || row.cuts.some(({ verdict }) => verdict === 'unknown'));
+  const unknown = rows.some(
+    (row) =>
+      row.filedUnder === 'unknown' || row.heldBy === 'unknown' || row.cuts.some(({ verdict }) => verdict === 'unknown'),
+  );
   return unknown ? EXIT.unknown : EXIT.asClaimed;
 }

@@ -15,14 +15,18 @@ export async function pick(named: string): Promise<Picked> {
   const [protocol = '', wanted] = named.split('/');
   const lesson = SYLLABUS.find((each) => each.protocol === protocol);
   if (!lesson) {
-    throw new UsageError(`there is no protocol ${JSON.stringify(protocol)}; there are ${SYLLABUS.map((each) => each.protocol).join(', ')}. Type: amnesia list`);
+    throw new UsageError(
+      `there is no protocol ${JSON.stringify(protocol)}; there are ${SYLLABUS.map((each) => each.protocol).join(', ')}. Type: amnesia list`,
+    );
   }
   const story = await lesson.load();
   const designs = Object.keys(story.designs);
   const design = wanted ?? designs[0] ?? '';
   const telling = Object.hasOwn(story.designs, design) ? story.designs[design] : undefined;
   if (!telling) {
-    throw new UsageError(`${protocol} has no design ${JSON.stringify(design)}; it has ${designs.join(', ')}. Type: amnesia demo ${protocol}/${designs[0]}`);
+    throw new UsageError(
+      `${protocol} has no design ${JSON.stringify(design)}; it has ${designs.join(', ')}. Type: amnesia demo ${protocol}/${designs[0]}`,
+    );
   }
   return { story, design, telling };
 }
@@ -34,7 +38,9 @@ export async function pickAll(named: readonly string[]): Promise<Picked[]> {
   for (const name of names) {
     const one = await pick(name);
     if (name.includes('/')) picked.push(one);
-    else for (const [design, telling] of Object.entries(one.story.designs)) picked.push({ story: one.story, design, telling });
+    else
+      for (const [design, telling] of Object.entries(one.story.designs))
+        picked.push({ story: one.story, design, telling });
   }
   return picked;
 }

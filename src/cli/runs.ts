@@ -52,8 +52,12 @@ export function readRun(file?: string): { header: RunHeader; entries: Entry[] } 
   } catch (error) {
     throw new UsageError(`${path} cannot be read. Type: amnesia demo udp-echo`, { cause: error });
   }
-  const [first, ...rest] = text.trimEnd().split('\n').map((line, index) => parsed(line, path, index + 1));
-  if ((first as RunHeader | undefined)?.is !== 'run') throw new UsageError(`${path} is not a run. Type: amnesia demo udp-echo --json > run.jsonl`);
+  const [first, ...rest] = text
+    .trimEnd()
+    .split('\n')
+    .map((line, index) => parsed(line, path, index + 1));
+  if ((first as RunHeader | undefined)?.is !== 'run')
+    throw new UsageError(`${path} is not a run. Type: amnesia demo udp-echo --json > run.jsonl`);
   return { header: first as RunHeader, entries: rest as Entry[] };
 }
 
@@ -73,6 +77,8 @@ function parsed(line: string, path: string, number: number): unknown {
   try {
     return JSON.parse(line);
   } catch (error) {
-    throw new UsageError(`${path}:${number} is not JSON. Type: amnesia demo udp-echo --json > run.jsonl`, { cause: error });
+    throw new UsageError(`${path}:${number} is not JSON. Type: amnesia demo udp-echo --json > run.jsonl`, {
+      cause: error,
+    });
   }
 }

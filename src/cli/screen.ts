@@ -1,6 +1,6 @@
 // Where output goes: lines on stdout, progress on stderr while a person is watching.
 
-import { lookOf, type Line, type Look, paint } from '../log/text.ts';
+import { type Line, type Look, lookOf, paint } from '../log/text.ts';
 
 export interface Screen {
   look: Look;

@@ -41,13 +41,18 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const out = screen(options);
   const name = `${card.name}/${design}`;
   const exposed = options.host !== 'localhost' && !/^(127\.|::1$)/.test(options.host);
-  if (exposed && !options.expose) throw new UsageError(`${options.host} can be reached by others, and this server asks nobody for a password. Type: amnesia serve ${name} --host ${options.host} --expose`);
+  if (exposed && !options.expose)
+    throw new UsageError(
+      `${options.host} can be reached by others, and this server asks nobody for a password. Type: amnesia serve ${name} --host ${options.host} --expose`,
+    );
 
   const logs = options.log !== undefined || options.json === true;
   const temporary = logs ? await temporaryFolder() : undefined;
   const traces = temporary?.path;
   const writes = card.designs[design]?.holds === 'disk';
-  const folder = options.stateDir ?? join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'amnesia', `${card.name}-${design}`);
+  const folder =
+    options.stateDir ??
+    join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'amnesia', `${card.name}-${design}`);
   const origin = process.hrtime.bigint();
   const clock = clockSince(origin);
   const own: Trace[] = [];
@@ -70,8 +75,13 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
       clock,
     });
     const notice = (text: string) => (options.json ? process.stderr.write(`${text}\n`) : out.text(text));
-    if (exposed) notice(`WARNING: ${name} listens on ${options.host}, reachable through ${interfaces()}, without any authentication`);
-    notice(`${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`);
+    if (exposed)
+      notice(
+        `WARNING: ${name} listens on ${options.host}, reachable through ${interfaces()}, without any authentication`,
+      );
+    notice(
+      `${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`,
+    );
     notice(`what an answer means: ${card.designs[design]?.promises}`);
     if (writes) notice(`it writes to ${folder}`);
     for (const note of lives.current().notes) notice(note);
@@ -132,7 +142,12 @@ interface LiveLog {
 }
 
 /** Follows the trace files of a running server and prints what they tell. */
-function liveLog(folder: string, own: Trace[], lives: Succession, { picked: card, options, out }: { picked: Picked['story']['card']; options: ServeOptions; out: Screen }): LiveLog {
+function liveLog(
+  folder: string,
+  own: Trace[],
+  lives: Succession,
+  { picked: card, options, out }: { picked: Picked['story']['card']; options: ServeOptions; out: Screen },
+): LiveLog {
   const recorder = new Recorder({ card, ...(options.showSecrets ? { showSecrets: true } : {}) });
   const book = new Book();
   const terminal = new TerminalLog({ level: options.log ?? 'default', bytes: options.bytes, look: out.look }, 0);
@@ -143,7 +158,10 @@ function liveLog(folder: string, own: Trace[], lives: Succession, { picked: card
   let pending: Entry[] = [];
   let turning = false;
   const chunk = Buffer.alloc(1 << 16);
-  if (options.json) process.stdout.write(`${printableJson({ is: 'run', version: 1, protocol: card.name, design: null, seed: null, cut: null, at: null })}\n`);
+  if (options.json)
+    process.stdout.write(
+      `${printableJson({ is: 'run', version: 1, protocol: card.name, design: null, seed: null, cut: null, at: null })}\n`,
+    );
 
   function pull(): void {
     for (;;) {
@@ -186,7 +204,10 @@ function liveLog(folder: string, own: Trace[], lives: Succession, { picked: card
     pull();
     show();
     // A life that dies at this very moment cannot be asked; the next look asks the one that follows it.
-    if (read > LONG) turn().catch(() => { turning = false; });
+    if (read > LONG)
+      turn().catch(() => {
+        turning = false;
+      });
   }, LOOK);
 
   return {
@@ -201,6 +222,8 @@ function liveLog(folder: string, own: Trace[], lives: Succession, { picked: card
 }
 
 function interfaces(): string {
-  const found = Object.entries(networkInterfaces()).flatMap(([name, addresses]) => (addresses ?? []).map(({ address }) => `${name} ${address}`));
+  const found = Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    (addresses ?? []).map(({ address }) => `${name} ${address}`),
+  );
   return found.join(', ');
 }

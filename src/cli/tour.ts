@@ -1,8 +1,8 @@
 // `amnesia`: the tour. Every demo in short, then the matrix, then what to type next.
 
 import { SYLLABUS } from '../../demos/index.ts';
-import { heading } from '../log/terminal.ts';
 import { matrixLines } from '../log/matrix.ts';
+import { heading } from '../log/terminal.ts';
 import { wrap } from '../log/text.ts';
 import { demo } from './demo.ts';
 import { contradicting, matrix } from './litmus.ts';
@@ -11,8 +11,10 @@ import { screen } from './screen.ts';
 
 export async function tour(options: { ascii?: boolean | undefined; color?: boolean | undefined }): Promise<number> {
   const out = screen(options);
-  const say = (text: string) => out.print(...wrap([{ text }], out.look.width, 0));
-  say('Amnesia: small protocol servers that you can make forget. Each demo is played twice: once as it should go, and once with something severed. The question is never whether there is state, but what it is filed under and who holds it.');
+  const say = (text: string) => out.print(...wrap([{ text }], out.look, 0));
+  say(
+    'Amnesia: small protocol servers that you can make forget. Each demo is played twice: once as it should go, and once with something severed. The question is never whether there is state, but what it is filed under and who holds it.',
+  );
   let worst = 0;
   for (const { protocol } of SYLLABUS) {
     out.text();
@@ -22,7 +24,9 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
   out.print([], heading('the matrix: every cut, at every place, of every design', out.look));
   const rows = await matrix(picked, 1, out);
   out.print(...matrixLines(rows, out.look), []);
-  say('forget: the live process empties its memory. path: the client comes back from another address. kill: SIGKILL, and a new process on the same port. store: killed, and what it had written down is wiped.');
+  say(
+    'forget: the live process empties its memory. path: the client comes back from another address. kill: SIGKILL, and a new process on the same port. store: killed, and what it had written down is wiped.',
+  );
   out.print([]);
   for (const [command, what] of [
     ['amnesia demo udp-echo', 'the first demo with its bytes explained'],
@@ -31,7 +35,10 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
     ['amnesia serve tcp-session --log default', 'a server for your own client, with the live log'],
     ['amnesia --help', 'everything else'],
   ] as const) {
-    out.print([{ text: `  ${command.padEnd(42)}`, style: 'bold' }, { text: what, style: 'dim' }]);
+    out.print([
+      { text: `  ${command.padEnd(42)}`, style: 'bold' },
+      { text: what, style: 'dim' },
+    ]);
   }
   const broken = picked.some((each, index) => contradicting(each, rows[index]).length > 0);
   return broken ? 1 : worst;

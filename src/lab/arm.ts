@@ -4,11 +4,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tap } from '../capture/tap.ts';
-import { clockSince, changesBetween, type Trace } from '../capture/trace.ts';
+import { changesBetween, clockSince, type Trace } from '../capture/trace.ts';
 import type { Client, Facts } from '../protocols/shapes.ts';
-import { type Succession, succession } from './succession.ts';
-import { type Cut, placeInWords, type Step, type Story } from './story.ts';
 import type { Host } from './lives.ts';
+import { type Cut, placeInWords, type Step, type Story } from './story.ts';
+import { type Succession, succession } from './succession.ts';
 import { temporaryFolder } from './tidy.ts';
 import { seededWorld } from './world.ts';
 
@@ -80,16 +80,36 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   });
 
   try {
-    note({ t: clock(), who: 'lab', is: 'arm', arm: cut ? 'severed' : 'control', ...(cut ? { cut: cut.is, at: placeInWords(cut.at) } : {}) });
+    note({
+      t: clock(),
+      who: 'lab',
+      is: 'arm',
+      arm: cut ? 'severed' : 'control',
+      ...(cut ? { cut: cut.is, at: placeInWords(cut.at) } : {}),
+    });
     lives = await succession({
-      options: { protocol: story.protocol, design, host: '127.0.0.1', port: 0, folder: join(folder, 'state'), seed, trace: tracePath, origin: String(origin) },
+      options: {
+        protocol: story.protocol,
+        design,
+        host: '127.0.0.1',
+        port: 0,
+        folder: join(folder, 'state'),
+        seed,
+        trace: tracePath,
+        origin: String(origin),
+      },
       calls: story.card.calls,
       ...(cut && 'on' in cut.at ? { kill: cut.at.on } : {}),
       note,
       clock,
       ...(options.host ? { host: options.host } : {}),
     });
-    client = (await story.card.connect({ host: '127.0.0.1', port: lives.port, world: seededWorld(seed, 'client'), waits: lives.waits })) as Client;
+    client = (await story.card.connect({
+      host: '127.0.0.1',
+      port: lives.port,
+      world: seededWorld(seed, 'client'),
+      waits: lives.waits,
+    })) as Client;
 
     for (const [index, step] of story.steps.entries()) {
       const number = index + 1;

@@ -39,7 +39,12 @@ export function armed(card: AnyCard, kill: KillOn, sink: Sink, who: string, cloc
 }
 
 /** Counts the writes of a journal, and kills this process right after the one that was named. */
-export function armedJournal(kill: KillOn, sink: Sink | undefined, who: string, clock: () => number): (moment: Moment) => void {
+export function armedJournal(
+  kill: KillOn,
+  sink: Sink | undefined,
+  who: string,
+  clock: () => number,
+): (moment: Moment) => void {
   let count = 0;
   return (moment) => {
     if (moment === kill.moment && ++count === kill.nth) die(kill, sink, who, clock);

@@ -1,8 +1,14 @@
 import { realpathSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Whether the module at this address is the one that Node was started with. */
-export function ranDirectly(address: string): boolean {
+/**
+ * Whether the module at this address is the one that Node was started with. `file` is what it is called: in the packed build
+ * many modules share one file, and only one of them was meant.
+ */
+export function ranDirectly(address: string, file: string): boolean {
   const started = process.argv[1];
-  return started !== undefined && realpathSync(started) === fileURLToPath(address);
+  if (started === undefined) return false;
+  const path = realpathSync(started);
+  return path === fileURLToPath(address) && basename(path).startsWith(`${file}.`);
 }

@@ -4,8 +4,8 @@
 import { clockSince, fileSink, type Sink } from '../capture/trace.ts';
 import { loadCard } from '../protocols/index.ts';
 import { StateKeeper } from './keeper.ts';
-import { REAL_WORLD, seededWorld } from './world.ts';
 import type { FromHost, LifeOptions, ToHost } from './messages.ts';
+import { REAL_WORLD, seededWorld } from './world.ts';
 
 let begun: Promise<{ keeper: StateKeeper<unknown, unknown, never>; stop(): Promise<void> }> | undefined;
 /** Where traces go now. Only its target changes, so the taps need not know. */
@@ -18,7 +18,12 @@ process.on('SIGINT', () => {});
 
 process.on('message', (message: ToHost) => {
   hear(message).catch((error) => {
-    tell({ is: 'failed', reason: (error as Error).message, ours: (error as Error).name !== 'JournalError' && !(error as NodeJS.ErrnoException).code, stack: (error as Error).stack ?? '' });
+    tell({
+      is: 'failed',
+      reason: (error as Error).message,
+      ours: (error as Error).name !== 'JournalError' && !(error as NodeJS.ErrnoException).code,
+      stack: (error as Error).stack ?? '',
+    });
   });
 });
 
@@ -74,7 +79,9 @@ async function begin(options: LifeOptions) {
   const kill = options.kill;
   const journal = await diskJournal?.({
     folder: options.folder ?? '.',
-    ...(kill && (kill.moment === 'write' || kill.moment === 'sync') ? { at: (await import('./armed.ts')).armedJournal(kill, observe, who, clock) } : {}),
+    ...(kill && (kill.moment === 'write' || kill.moment === 'sync')
+      ? { at: (await import('./armed.ts')).armedJournal(kill, observe, who, clock) }
+      : {}),
   });
 
   const { keeper, notes } = await StateKeeper.open({
@@ -83,7 +90,12 @@ async function begin(options: LifeOptions) {
     world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, 'server'),
     transport: card.transport,
     journal,
-    ...(observe ? { observe: (changes, because) => observe({ t: clock(), who, is: 'memory', changes, ...(because ? { because } : {}) }) } : {}),
+    ...(observe
+      ? {
+          observe: (changes, because) =>
+            observe({ t: clock(), who, is: 'memory', changes, ...(because ? { because } : {}) }),
+        }
+      : {}),
     failed: (error) => {
       tell({ is: 'failed', reason: error.message, ours: false, stack: '' });
       process.disconnect();
@@ -91,7 +103,15 @@ async function begin(options: LifeOptions) {
   });
 
   const server = await card.serve(keeper, { host: options.host, port: options.port }, options.bounds);
-  observe?.({ t: clock(), who, is: 'born', pid: process.pid, path: `${options.host}:${server.port}`, facts: keeper.facts(), notes });
+  observe?.({
+    t: clock(),
+    who,
+    is: 'born',
+    pid: process.pid,
+    path: `${options.host}:${server.port}`,
+    facts: keeper.facts(),
+    notes,
+  });
   tell({ is: 'listening', port: server.port, notes });
 
   return {

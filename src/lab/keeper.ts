@@ -1,7 +1,7 @@
 // Decide, apply, write down, then answer. The one loop under every server here: the rules of a protocol on one side, its
 // sockets on the other, and between them a journal or none. Who holds the state is only where the journal is.
 
-import { changesBetween, type Change } from '../capture/trace.ts';
+import { type Change, changesBetween } from '../capture/trace.ts';
 import type { Facts, Json, Keeper, Mouth, Path, Rules, World } from '../protocols/shapes.ts';
 import { Writer } from '../wire/fields.ts';
 import type { Wire } from '../wire/wire.ts';
@@ -65,7 +65,9 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
   }
 
   /** A keeper whose state is what the journal tells, or empty without one. */
-  static async open<S, M, E extends Json>(options: KeeperOptions<S, M, E>): Promise<{ keeper: StateKeeper<S, M, E>; notes: string[] }> {
+  static async open<S, M, E extends Json>(
+    options: KeeperOptions<S, M, E>,
+  ): Promise<{ keeper: StateKeeper<S, M, E>; notes: string[] }> {
     const { rules, journal } = options;
     if (!journal) return { keeper: new StateKeeper(options, rules.empty()), notes: [] };
     const { state, notes } = await journal.recover(rules.empty(), rules.apply);
@@ -97,7 +99,13 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
 
   refuse(to: Path, message: M): void {
     if (this.dead) return;
-    this.carryOut({ events: [], actions: [{ to, say: message }, { to, hangUp: true }] });
+    this.carryOut({
+      events: [],
+      actions: [
+        { to, say: message },
+        { to, hangUp: true },
+      ],
+    });
     this.release();
   }
 

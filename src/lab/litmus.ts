@@ -6,7 +6,7 @@ import { record } from '../capture/records.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import { type Arm, playArm } from './arm.ts';
 import { discardHost, type Host, startHost } from './lives.ts';
-import { type Cut, CUTS, type CutKind, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
+import { CUTS, type Cut, type CutKind, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
 
 /** A verdict, and what it rests on. */
 export interface Judgement {
@@ -31,7 +31,8 @@ export function judge(card: AnyCard, control: Arm, severed: Arm): Judgement {
   const before = record(control.traces, { card });
   const after = record(severed.traces, { card });
   for (const side of ['client', 'server'] as const) {
-    if (!before.some((entry) => entry.is === 'packet' && entry.side === side)) return unknown(`no byte came from the ${side}: silence proves nothing`);
+    if (!before.some((entry) => entry.is === 'packet' && entry.side === side))
+      return unknown(`no byte came from the ${side}: silence proves nothing`);
   }
   const malformed = before.find((entry) => entry.is === 'packet' && entry.malformed);
   if (malformed) return unknown('in the control arm somebody said what is no message of the protocol');
@@ -44,9 +45,14 @@ export function judge(card: AnyCard, control: Arm, severed: Arm): Judgement {
   const changed = severed.steps.find((step, index) => step.answer !== control.steps[index]?.answer);
   if (changed) {
     const was = control.steps.find(({ name }) => name === changed.name)?.answer;
-    return { verdict: 'lost', because: `“${changed.name}” is answered “${changed.answer}” instead of “${was}”`, ...effort };
+    return {
+      verdict: 'lost',
+      because: `“${changed.name}” is answered “${changed.answer}” instead of “${was}”`,
+      ...effort,
+    };
   }
-  if (effort.more.length + effort.less.length > 0) return { verdict: 'recovered', because: 'same answers, but the client had to do more', ...effort };
+  if (effort.more.length + effort.less.length > 0)
+    return { verdict: 'recovered', because: 'same answers, but the client had to do more', ...effort };
   return { verdict: 'untouched', because: 'same answers, same packets', ...none };
 }
 
@@ -54,7 +60,8 @@ export function judge(card: AnyCard, control: Arm, severed: Arm): Judgement {
 function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
   const at = entries.findIndex((entry) => entry.is === 'cut');
   const row = entries[at];
-  if (!row || row.is !== 'cut') return `the ${cut.is} never happened: ${'on' in cut.at ? `no “${placeInWords(cut.at)}” came` : 'its place was not reached'}`;
+  if (!row || row.is !== 'cut')
+    return `the ${cut.is} never happened: ${'on' in cut.at ? `no “${placeInWords(cut.at)}” came` : 'its place was not reached'}`;
   const before = entries.slice(0, at);
   const after = entries.slice(at + 1);
   switch (cut.is) {
@@ -64,15 +71,19 @@ function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
       const [old, young] = lives;
       if (young?.is !== 'life' || old?.is !== 'life') return 'the kill left no trace: nobody was born after it';
       if (old.pid === young.pid) return 'the kill left no trace: the same process goes on';
-      if (cut.is === 'store' && !after.some((entry) => entry.is === 'cut' && entry.cut === 'store')) return 'the store was not wiped';
+      if (cut.is === 'store' && !after.some((entry) => entry.is === 'cut' && entry.cut === 'store'))
+        return 'the store was not wiped';
       return undefined;
     }
     case 'forget':
       return row.left ? 'the forgetting left no trace: the server still knows what it knew' : undefined;
     case 'path': {
-      const paths = (list: readonly Entry[]) => new Set(list.flatMap((entry) => (entry.is === 'packet' && entry.side === 'client' ? [entry.from] : [])));
+      const paths = (list: readonly Entry[]) =>
+        new Set(list.flatMap((entry) => (entry.is === 'packet' && entry.side === 'client' ? [entry.from] : [])));
       const old = paths(before);
-      return [...paths(after)].some((path) => !old.has(path)) ? undefined : 'the new path left no trace: nothing came from another address';
+      return [...paths(after)].some((path) => !old.has(path))
+        ? undefined
+        : 'the new path left no trace: nothing came from another address';
     }
   }
 }
@@ -161,14 +172,19 @@ export async function litmus({ story, design, seed, origin, progress }: LitmusOp
 
 /** The verdict of a cut is that of its worst place; one place that is unknown leaves the cut unknown. */
 export function worst(verdicts: readonly Verdict[]): Verdict {
-  return verdicts.reduce<Verdict>((a, b) => (VERDICTS.indexOf(b) > VERDICTS.indexOf(a) ? b : a), verdicts.length === 0 ? 'unknown' : 'untouched');
+  return verdicts.reduce<Verdict>(
+    (a, b) => (VERDICTS.indexOf(b) > VERDICTS.indexOf(a) ? b : a),
+    verdicts.length === 0 ? 'unknown' : 'untouched',
+  );
 }
 
 /** Filed under what, and held by whom. What the cuts do not tell stays unknown. */
 export function derive(results: readonly CutResult[]): Pick<MatrixRow, 'filedUnder' | 'heldBy'> {
   const survives = (cut: CutKind): boolean | undefined => {
     const verdict = results.find((each) => each.cut === cut)?.verdict;
-    return verdict === undefined || verdict === 'unknown' ? undefined : verdict === 'untouched' || verdict === 'recovered';
+    return verdict === undefined || verdict === 'unknown'
+      ? undefined
+      : verdict === 'untouched' || verdict === 'recovered';
   };
   const [forget, path, kill, store] = [survives('forget'), survives('path'), survives('kill'), survives('store')];
 

@@ -137,7 +137,10 @@ function tell(child: ChildProcess, message: ToHost): void {
 /** The next message of a kind from a host; rejects when it fails, dies or takes too long. */
 function answer<K extends FromHost['is']>(host: Host, kind: K): Promise<FromHost & { is: K }> {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => done(() => reject(new LifeError(`the server did not answer within ${PATIENCE / 1000} s`, true))), PATIENCE);
+    const late = setTimeout(
+      () => done(() => reject(new LifeError(`the server did not answer within ${PATIENCE / 1000} s`, true))),
+      PATIENCE,
+    );
     const hear = (message: FromHost) => {
       if (message.is === kind) done(() => resolve(message as FromHost & { is: K }));
       if (message.is === 'failed') {
@@ -152,7 +155,9 @@ function answer<K extends FromHost['is']>(host: Host, kind: K): Promise<FromHost
     };
     host.child.on('message', hear);
     host.died.then(({ code, signal }) => {
-      done(() => reject(new LifeError(`the server died (${signal ?? `exit code ${code}`}). ${host.complaints()}`.trim(), true)));
+      done(() =>
+        reject(new LifeError(`the server died (${signal ?? `exit code ${code}`}). ${host.complaints()}`.trim(), true)),
+      );
     });
   });
 }

@@ -37,7 +37,14 @@ export interface Succession {
   fault(): Error | undefined;
 }
 
-export async function succession({ options, calls, kill, note, clock, host = startHost }: SuccessionOptions): Promise<Succession> {
+export async function succession({
+  options,
+  calls,
+  kill,
+  note,
+  clock,
+  host = startHost,
+}: SuccessionOptions): Promise<Succession> {
   let number = 0;
   let stopping = false;
   let fault: Error | undefined;
@@ -50,11 +57,15 @@ export async function succession({ options, calls, kill, note, clock, host = sta
   async function begin(at: number, on?: KillOn): Promise<Life> {
     number++;
     const who = `${calls}/${number}`;
-    const life = await beginLife({ ...options, port: at, who, ...(trace ? { trace } : {}), ...(on ? { kill: on } : {}) }, host());
+    const life = await beginLife(
+      { ...options, port: at, who, ...(trace ? { trace } : {}), ...(on ? { kill: on } : {}) },
+      host(),
+    );
     void life.died.then(async ({ signal, code }) => {
       if (stopping) return;
       note({ t: clock(), who, is: 'died', signal, code });
-      if (signal !== 'SIGKILL') fault = new LifeError(`${who} ended by itself (${signal ?? `exit code ${code}`})`, true);
+      if (signal !== 'SIGKILL')
+        fault = new LifeError(`${who} ended by itself (${signal ?? `exit code ${code}`})`, true);
       // A life that was armed to die on an event is followed at once: nobody else knows that it is gone.
       else if (on) await rebirth();
     });

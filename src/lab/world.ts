@@ -16,7 +16,8 @@ export function seededWorld(seed: number, part: string): World {
   let rolls = 0;
   return {
     now: () => EPOCH,
-    name: () => createHash('sha256').update(`${seed} ${part} ${rolls++}`).digest().subarray(0, 16).toString('base64url'),
+    name: () =>
+      createHash('sha256').update(`${seed} ${part} ${rolls++}`).digest().subarray(0, 16).toString('base64url'),
   };
 }
 

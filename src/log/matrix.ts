@@ -12,19 +12,36 @@ export interface Row {
 }
 
 const COLUMNS = ['forget', 'path', 'kill', 'store'];
-const STYLES: Record<string, Style> = { untouched: 'good', recovered: 'good', lost: 'bad', broken: 'bad', unknown: 'warn' };
+const STYLES: Record<string, Style> = {
+  untouched: 'good',
+  recovered: 'good',
+  lost: 'bad',
+  broken: 'bad',
+  unknown: 'warn',
+};
 
 /** As a Markdown table: what the README shows. */
 export function matrixMarkdown(rows: readonly Row[]): string {
   const head = ['protocol/design', ...COLUMNS, 'filed under', 'held by'];
-  const body = rows.map((row) => [`${row.protocol}/${row.design}`, ...COLUMNS.map((cut) => verdictOf(row, cut)), row.filedUnder, row.heldBy]);
+  const body = rows.map((row) => [
+    `${row.protocol}/${row.design}`,
+    ...COLUMNS.map((cut) => verdictOf(row, cut)),
+    row.filedUnder,
+    row.heldBy,
+  ]);
   return [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
 /** As lines for a terminal: one line a row where it fits, two where it does not. */
 export function matrixLines(rows: readonly Row[], look: Look): Line[] {
   const wide = look.width >= 100;
-  const lines: Line[] = [[{ text: '  protocol/design         ', style: 'dim' }, ...COLUMNS.map((cut) => ({ text: cut.padEnd(11), style: 'dim' as const })), ...(wide ? [{ text: 'filed under  held by', style: 'dim' as const }] : [])]];
+  const lines: Line[] = [
+    [
+      { text: '  protocol/design         ', style: 'dim' },
+      ...COLUMNS.map((cut) => ({ text: cut.padEnd(11), style: 'dim' as const })),
+      ...(wide ? [{ text: 'filed under  held by', style: 'dim' as const }] : []),
+    ],
+  ];
   for (const row of rows) {
     const name = `${row.protocol}/${row.design}`;
     lines.push([

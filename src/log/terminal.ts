@@ -17,14 +17,20 @@ export interface LogOptions {
   look: Look;
 }
 
-const NOTE_STYLE: Record<Note['word'], Style> = { needs: 'warn', keeps: 'good', LOST: 'bad', proof: 'life', hint: 'dim' };
+const NOTE_STYLE: Record<Note['word'], Style> = {
+  needs: 'warn',
+  keeps: 'good',
+  LOST: 'bad',
+  proof: 'life',
+  hint: 'dim',
+};
 /** Where notes begin, and where their text does. */
 const NOTE = 6;
 const TEXT = 14;
 
 /**
- * Prints entries as they come. It remembers what it has said, so that a note that has been read once is not read again in
- * the same life.
+ * Prints entries as they come. It remembers what it has said, so that a note that has been read once is not read again until
+ * a cut makes it worth reading.
  */
 export class TerminalLog {
   private readonly options: LogOptions;
@@ -43,24 +49,38 @@ export class TerminalLog {
     switch (entry.is) {
       case 'arm':
         this.start = entry.t_ns;
-        this.said.clear();
         return [[], heading(armInWords(entry), this.options.look)];
       case 'step':
-        return [[{ text: entry.aside ? '  meanwhile: ' : `  step ${entry.step}: `, style: 'dim' }, { text: entry.name, style: 'bold' }]];
+        return [
+          [
+            { text: entry.aside ? '  meanwhile: ' : `  step ${entry.step}: `, style: 'dim' },
+            { text: entry.name, style: 'bold' },
+          ],
+        ];
       case 'answer':
-        return wrap([{ text: '      answer  ', style: entry.failed ? 'bad' : 'good' }, { text: entry.answer }], this.options.look.width, TEXT);
+        return wrap(
+          [{ text: '      answer  ', style: entry.failed ? 'bad' : 'good' }, { text: entry.answer }],
+          this.options.look,
+          TEXT,
+        );
       case 'packet':
         return this.packet(entry, notes);
       case 'link':
         return this.rule(entry, `${ends(entry.from, entry.to)}  `, linkInWords(entry), 'plain', false);
       case 'life':
-        this.said.clear();
         return this.life(entry);
       case 'cut':
+        // After a cut everything is worth looking at again.
         this.said.clear();
         return this.cut(entry);
       case 'died':
-        return this.rule(entry, '', `${entry.life} ended by itself (${entry.signal ?? `exit code ${entry.code}`})`, 'bad', true);
+        return this.rule(
+          entry,
+          '',
+          `${entry.life} ended by itself (${entry.signal ?? `exit code ${entry.code}`})`,
+          'bad',
+          true,
+        );
       case 'memory':
         return this.options.level === 'line' ? [] : notes.flatMap((note) => this.note(note, entry));
     }
@@ -70,19 +90,29 @@ export class TerminalLog {
     const { level, look } = this.options;
     const size = `${entry.length} B`;
     const lines = wrap(
-      [...this.stamp(entry), { text: ends(entry.from, entry.to) }, { text: `  ${entry.kind}`, style: 'bold' }, { text: ` ${entry.says}` }],
-      look.width - widthOf(size) - 2,
+      [
+        ...this.stamp(entry),
+        { text: ends(entry.from, entry.to) },
+        { text: `  ${entry.kind}`, style: 'bold' },
+        { text: ` ${entry.says}` },
+      ],
+      look,
       TEXT + 2,
+      look.width - widthOf(size) - 2,
     );
     const first = lines[0];
-    if (first) first.push({ text: ' '.repeat(Math.max(2, look.width - lineWidth(first) - widthOf(size))) }, { text: size, style: 'dim' });
+    if (first)
+      first.push(
+        { text: ' '.repeat(Math.max(2, look.width - lineWidth(first) - widthOf(size))) },
+        { text: size, style: 'dim' },
+      );
     if (level === 'line') return lines;
 
     const shown = level === 'full' ? [...notes] : this.worthSaying(entry, notes);
     const marked = this.marked(entry, shown);
     lines.push(...this.dump(entry, marked));
     marked.forEach((field, index) => {
-      lines.push(...fieldInWords(field, letterOf(index), look.width));
+      lines.push(...fieldInWords(field, letterOf(index), look));
     });
     for (const note of shown) lines.push(...this.note(note));
     return lines;
@@ -91,13 +121,14 @@ export class TerminalLog {
   /** At most two notes: what is gone or new first, and what has been said in this life not again. */
   private worthSaying(entry: PacketRow, notes: readonly Note[]): Note[] {
     const fresh = notes.filter((note) => {
-      if (note.word === 'LOST' || note.gone !== undefined || note.word === 'keeps') return true;
+      if (note.gone !== undefined || note.field === undefined) return true;
       const key = `${entry.side} ${entry.kind} ${note.field} ${note.word}`;
-      if (this.said.has(key) || (note.word === 'hint' && note.field !== undefined)) return false;
+      if (this.said.has(key)) return false;
       this.said.add(key);
       return true;
     });
-    const rank = (note: Note) => (note.word === 'LOST' ? 0 : note.gone !== undefined ? 1 : note.word === 'keeps' ? 3 : 2);
+    const rank = (note: Note) =>
+      note.word === 'LOST' ? 0 : note.gone !== undefined ? 1 : note.field === undefined ? 3 : 2;
     return fresh.toSorted((a, b) => rank(a) - rank(b)).slice(0, 2);
   }
 
@@ -110,7 +141,7 @@ export class TerminalLog {
 
   private dump(entry: PacketRow, marked: readonly Field[]): Line[] {
     const { bytes } = this.options;
-    if (bytes === 'none' || entry.length === 0) return [];
+    if (bytes === 'none' || entry.length === 0 || (bytes === 'marked' && marked.length === 0)) return [];
     const pairs = entry.hex.match(/../g) ?? [];
     const lines: Line[] = [];
     let folded = 0;
@@ -122,13 +153,21 @@ export class TerminalLog {
       const letters = lettersUnder(marked, at);
       const row = pairs.slice(at, at + 16);
       // Of a long field, its first line is enough to see where it begins.
-      const needed = bytes === 'all' || marked.some((field) => field.start < at + 16 && field.end > at && (field.start >= at || this.options.level === 'full'));
+      const needed =
+        bytes === 'all' ||
+        marked.some(
+          (field) => field.start < at + 16 && field.end > at && (field.start >= at || this.options.level === 'full'),
+        );
       if (!needed) {
         folded += row.length;
         continue;
       }
       unfold();
-      lines.push([{ text: `      ${at.toString(16).padStart(4, '0')}  `, style: 'dim' }, { text: hexLine(row).padEnd(49) }, { text: ` ${row.map(drawn).join('')}`, style: 'dim' }]);
+      lines.push([
+        { text: `      ${at.toString(16).padStart(4, '0')}  `, style: 'dim' },
+        { text: hexLine(row).padEnd(49) },
+        { text: ` ${row.map(drawn).join('')}`, style: 'dim' },
+      ]);
       if (letters.trim() !== '') lines.push([{ text: `            ${letters}`, style: 'mark' }]);
     }
     unfold();
@@ -136,44 +175,83 @@ export class TerminalLog {
   }
 
   private note(note: Note, row?: Numbered): Line[] {
-    const cite = note.cite ? ` [${note.cite}]` : '';
+    // A clause is one word: it is looked up as a whole.
+    const cite = note.cite ? ` [${note.cite.replaceAll(' ', '\u00a0')}]` : '';
     const head: Span[] = row ? [...this.stamp(row)] : [{ text: ' '.repeat(NOTE) }];
-    return wrap([...head, { text: note.word.padEnd(TEXT - NOTE), style: NOTE_STYLE[note.word] }, { text: note.text }, { text: cite, style: 'dim' }], this.options.look.width, TEXT);
+    return wrap(
+      [
+        ...head,
+        { text: note.word.padEnd(TEXT - NOTE), style: NOTE_STYLE[note.word] },
+        { text: note.text },
+        { text: cite, style: 'dim' },
+      ],
+      this.options.look,
+      TEXT,
+    );
   }
 
   private life(entry: LifeRow & Numbered): Line[] {
     const empty = Object.keys(entry.facts).length === 0;
-    const lines = this.rule(entry, '', `${entry.life} (pid ${entry.pid}) listening on 127.0.0.1:${entry.port}, memory ${empty ? 'empty' : 'as it was written down:'}`, 'life', true);
-    lines.push(...factLines(entry.facts, this.options.look.width));
+    const lines = this.rule(
+      entry,
+      '',
+      `${entry.life} (pid ${entry.pid}) listens on port ${entry.port}, memory ${empty ? 'empty' : 'as it was written down:'}`,
+      'life',
+      true,
+    );
+    lines.push(...factLines(entry.facts, this.options.look));
     for (const note of entry.notes) lines.push(...this.note({ word: 'hint', text: note }));
     return lines;
   }
 
   private cut(entry: CutRow & Numbered): Line[] {
     const lines = this.rule(entry, '', cutInWords(entry), 'bad', true);
-    if (entry.cut === 'kill' || entry.cut === 'forget') lines.push(...factLines(entry.facts, this.options.look.width));
+    if (entry.cut === 'kill' || entry.cut === 'forget') lines.push(...factLines(entry.facts, this.options.look));
     return lines;
   }
 
   private rule(entry: Numbered, before: string, text: string, style: Style, heavy: boolean): Line[] {
     const head: Span[] = heavy ? [{ text: '━━━ ', style }, ...this.stamp(entry)] : [...this.stamp(entry)];
-    return wrap([...head, { text: before }, { text, style }], this.options.look.width, TEXT + 2);
+    return wrap([...head, { text: before }, { text, style }], this.options.look, TEXT + 2);
   }
 
   private stamp(entry: Numbered): Span[] {
     const ms = ((entry.t_ns - (this.start ?? 0)) / 1e6).toFixed(2);
-    return [{ text: `#${String(entry.row).padStart(2, '0')} ` }, { text: `${`+${ms}ms`.padStart(10)}  `, style: 'dim' }];
+    return [
+      { text: `#${String(entry.row).padStart(2, '0')} ` },
+      { text: `${`+${ms}ms`.padStart(10)}  `, style: 'dim' },
+    ];
   }
 }
 
 /** The account that follows a cut. */
 export function accountLines({ cut, outcomes }: Account, look: Look): Line[] {
-  const name = { kill: `the SIGKILL in #${cut.row}`, forget: `the forgetting in #${cut.row}`, path: `the new address in #${cut.row}`, store: `the wiping in #${cut.row}` }[cut.cut];
+  const name = {
+    kill: `the SIGKILL in #${cut.row}`,
+    forget: `the forgetting in #${cut.row}`,
+    path: `the new address in #${cut.row}`,
+    store: `the wiping in #${cut.row}`,
+  }[cut.cut];
   const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
-  if (outcomes.length === 0) lines.push([{ text: `  nothing: ${cut.who === 'client' ? 'the server' : cut.who} remembered nothing, so there was nothing to take` }]);
+  if (outcomes.length === 0)
+    lines.push([
+      {
+        text: `  nothing: ${cut.who === 'client' ? 'the server' : cut.who} remembered nothing, so there was nothing to take`,
+      },
+    ]);
   for (const outcome of outcomes) {
     const style: Style = outcome.fate === 'LOST' ? 'bad' : outcome.fate === 'KEPT' ? 'good' : 'warn';
-    lines.push(...wrap([{ text: `  ${outcome.fate.padEnd(9)}`, style }, { text: `${outcome.subject}: `, style: 'bold' }, { text: outcome.known }], look.width, 11));
+    lines.push(
+      ...wrap(
+        [
+          { text: `  ${outcome.fate.padEnd(9)}`, style },
+          { text: `${outcome.subject}: `, style: 'bold' },
+          { text: outcome.known },
+        ],
+        look,
+        11,
+      ),
+    );
     const since = [`written by #${outcome.written}`];
     if (outcome.gone !== undefined) since.push(`gone with #${outcome.gone}`);
     if (outcome.rebuilt !== undefined) since.push(`rebuilt by #${outcome.rebuilt}`);
@@ -188,19 +266,25 @@ export function explainLines(entry: Numbered, { notes, around }: Ledger, options
   const lines = log.lines(entry, notes.get(entry.row) ?? []);
   for (const { holder, before, after } of around(entry.row)) {
     if (Object.keys(before).length + Object.keys(after).length === 0) continue;
-    lines.push([], [{ text: `  memory of ${holder} before`, style: 'bold' }], ...orNothing(before, options.look.width));
-    lines.push([{ text: `  memory of ${holder} after`, style: 'bold' }], ...orNothing(after, options.look.width));
+    lines.push([], [{ text: `  memory of ${holder} before`, style: 'bold' }], ...orNothing(before, options.look));
+    lines.push([{ text: `  memory of ${holder} after`, style: 'bold' }], ...orNothing(after, options.look));
   }
   return lines;
 }
 
-function orNothing(facts: Facts, width: number): Line[] {
-  return Object.keys(facts).length === 0 ? [[{ text: `${' '.repeat(NOTE)}nothing`, style: 'dim' }]] : factLines(facts, width);
+function orNothing(facts: Facts, look: Look): Line[] {
+  return Object.keys(facts).length === 0
+    ? [[{ text: `${' '.repeat(NOTE)}nothing`, style: 'dim' }]]
+    : factLines(facts, look);
 }
 
 export function heading(text: string, look: Look): Line {
   const before = '── ';
-  return [{ text: before, style: 'dim' }, { text, style: 'bold' }, { text: ` ${'─'.repeat(Math.max(0, look.width - widthOf(text) - widthOf(before) - 1))}`, style: 'dim' }];
+  return [
+    { text: before, style: 'dim' },
+    { text, style: 'bold' },
+    { text: ` ${'─'.repeat(Math.max(0, look.width - widthOf(text) - widthOf(before) - 1))}`, style: 'dim' },
+  ];
 }
 
 function armInWords(entry: Entry & { is: 'arm' }): string {
@@ -237,7 +321,9 @@ function cutInWords(entry: CutRow): string {
     case 'kill':
       return `SIGKILL ${entry.who} (pid ${entry.pid})${entry.on ? ` ${eventInWords(entry.on)}` : ''}: gone with it: ${knew ? '' : 'nothing'}`;
     case 'forget':
-      return entry.left ? `${entry.who} was told to forget and did not` : `FORGET ${entry.who}: its memory is emptied, its sockets stay open: ${knew ? '' : 'there was nothing'}`;
+      return entry.left
+        ? `${entry.who} was told to forget and did not`
+        : `FORGET ${entry.who}: its memory is emptied, its sockets stay open: ${knew ? '' : 'there was nothing'}`;
     case 'path':
       return 'NEW PATH: the client comes back from another address';
     case 'store':
@@ -262,16 +348,26 @@ function eventInWords(on: string): string {
   }
 }
 
-function factLines(facts: Facts, width: number): Line[] {
-  return Object.entries(facts).flatMap(([subject, known]) => wrap([{ text: ' '.repeat(NOTE) }, { text: `${subject}: `, style: 'bold' }, { text: known }], width, TEXT));
+function factLines(facts: Facts, look: Look): Line[] {
+  return Object.entries(facts).flatMap(([subject, known]) =>
+    wrap([{ text: ' '.repeat(NOTE) }, { text: `${subject}: `, style: 'bold' }, { text: known }], look, TEXT),
+  );
 }
 
-function fieldInWords(field: Field, letter: string, width: number): Line[] {
+function fieldInWords(field: Field, letter: string, look: Look): Line[] {
   const bits = field.mask === undefined ? '' : `${drawnBits(field)} `;
   const gloss = field.gloss ? `: ${field.gloss}` : '';
   const dice = field.chance && field.show !== '***' ? ' (rolled by dice)' : '';
   const hidden = field.show === '***' ? ' (a secret)' : '';
-  return wrap([{ text: `            ${letter}  `, style: 'mark' }, { text: bits, style: 'dim' }, { text: `${field.label} = ${field.show}${dice}${hidden}${gloss}` }], width, 15);
+  return wrap(
+    [
+      { text: `            ${letter}  `, style: 'mark' },
+      { text: bits, style: 'dim' },
+      { text: `${field.label} = ${field.show}${dice}${hidden}${gloss}` },
+    ],
+    look,
+    15,
+  );
 }
 
 /** `0001 ....`: the bits of a byte that a field is made of. */

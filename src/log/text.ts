@@ -1,6 +1,6 @@
 // Lines of styled text, laid out for a width. Colour and drawing characters are decided here, and only here.
 
-import stringWidth from 'string-width';
+import { eastAsianWidth } from 'get-east-asian-width';
 
 /** Eight at most, and none that a reader needs: letters and words say the same. */
 export type Style = 'plain' | 'dim' | 'bold' | 'good' | 'bad' | 'warn' | 'life' | 'mark';
@@ -20,10 +20,22 @@ export interface Look {
   ascii: boolean;
 }
 
-const CODES: Record<Style, string> = { plain: '', dim: '2', bold: '1', good: '32', bad: '31;1', warn: '33', life: '36', mark: '35' };
+const CODES: Record<Style, string> = {
+  plain: '',
+  dim: '2',
+  bold: '1',
+  good: '32',
+  bad: '31;1',
+  warn: '33',
+  life: '36',
+  mark: '35',
+};
 
 /** What a stream can show: no colour when it is not a terminal or NO_COLOR is set; 80 columns when it does not say. */
-export function lookOf(stream: { isTTY?: boolean; columns?: number }, wanted: { color?: boolean | undefined; ascii?: boolean | undefined } = {}): Look {
+export function lookOf(
+  stream: { isTTY?: boolean; columns?: number },
+  wanted: { color?: boolean | undefined; ascii?: boolean | undefined } = {},
+): Look {
   const { NO_COLOR, FORCE_COLOR, TERM } = process.env;
   const able = FORCE_COLOR !== undefined && FORCE_COLOR !== '0' ? true : stream.isTTY === true && TERM !== 'dumb';
   return {
@@ -33,13 +45,29 @@ export function lookOf(stream: { isTTY?: boolean; columns?: number }, wanted: { 
   };
 }
 
-const PLAIN: Record<string, string> = { '─': '-', '━': '=', '▶': '>', '◀': '<', '→': '->', '·': '.', '…': '...', '│': '|', '✓': 'ok', '✗': 'x', '’': "'", '“': '"', '”': '"', '≥': '>=', '×': 'x' };
+const PLAIN: Record<string, string> = {
+  '─': '-',
+  '━': '=',
+  '▶': '>',
+  '◀': '<',
+  '→': '->',
+  '·': '.',
+  '…': '...',
+  '│': '|',
+  '✓': 'ok',
+  '✗': 'x',
+  '’': "'",
+  '“': '"',
+  '”': '"',
+  '≥': '>=',
+  '×': 'x',
+};
 
 /** A line as a terminal takes it. */
 export function paint(line: Line, look: Look): string {
   return line
     .map(({ text, style = 'plain' }) => {
-      const shown = look.ascii ? inAscii(text) : text;
+      const shown = (look.ascii ? inAscii(text) : text).replaceAll('\u00a0', ' ');
       return look.colour && CODES[style] !== '' && shown !== '' ? `\u001b[${CODES[style]}m${shown}\u001b[0m` : shown;
     })
     .join('')
@@ -48,17 +76,28 @@ export function paint(line: Line, look: Look): string {
 
 export function inAscii(text: string): string {
   return Array.from(text, (character) => {
-    if (character <= '~') return character;
+    // The space that must not be broken at is still needed when lines are laid out; painting makes it an ordinary one.
+    if (character <= '~' || character === '\u00a0') return character;
     return PLAIN[character] ?? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
   }).join('');
 }
 
+/** Columns that a text takes. Joined emoji need no care: the joiner between them is drawn, so they stand side by side. */
 export function widthOf(text: string): number {
-  return stringWidth(text);
+  // Nearly all of the log.
+  if (/^[ -~─━▶◀→·…]*$/.test(text)) return text.length;
+  let width = 0;
+  for (const character of text) {
+    if (!/\p{M}/u.test(character)) width += eastAsianWidth(character.codePointAt(0) ?? 0);
+  }
+  return width;
 }
 
-/** Breaks styled text at spaces so that no line is wider than `width`; lines after the first begin with `indent` spaces. */
-export function wrap(spans: Line, width: number, indent: number): Line[] {
+/**
+ * Breaks styled text at spaces so that no line is wider than `width`; lines after the first begin with `indent` spaces. What
+ * the look cannot show is replaced first: a replacement may be wider.
+ */
+export function wrap(spans: Line, look: Look, indent: number, width = look.width): Line[] {
   const lines: Line[] = [];
   let line: Line = [];
   let used = 0;
@@ -71,7 +110,8 @@ export function wrap(spans: Line, width: number, indent: number): Line[] {
     line = [{ text: ' '.repeat(indent) }];
     used = indent;
   };
-  for (const { text, style } of spans) {
+  for (const { text: given, style } of spans) {
+    const text = look.ascii ? inAscii(given) : given;
     for (const word of text.split(/(?<= )(?=[^ ])/)) {
       let rest = word;
       const bare = widthOf(rest.trimEnd());

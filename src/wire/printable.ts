@@ -2,7 +2,8 @@
 
 /** C0, DEL and C1 controls, bidirectional and zero-width marks, line separators, and halves of broken surrogate pairs. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are exactly the characters that must not get through
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cs}|[\u{e0000}-\u{e007f}]/gu;
+const UNSAFE =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\p{Cs}|[\u{e0000}-\u{e007f}]/gu;
 
 /** Draws every character that a terminal would obey or hide: `\x1b`, `\u{202e}`. Also cuts at `most` characters. */
 export function printable(text: string, most = 512): string {

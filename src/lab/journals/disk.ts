@@ -113,9 +113,12 @@ export async function diskJournal<S, E extends Json>({ folder, at, long = LONG }
   };
 
   function unwritable(error: Error): never {
-    throw new JournalError(`${path} cannot be written (${error.message}): nothing that depended on it was answered; make room or mend the disk, then start again`, {
-      cause: error,
-    });
+    throw new JournalError(
+      `${path} cannot be written (${error.message}): nothing that depended on it was answered; make room or mend the disk, then start again`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
@@ -132,7 +135,11 @@ interface Replayed<S> {
 }
 
 /** Folds what is written into a state. */
-async function replay<S, E extends Json>(path: string, empty: S, apply: (state: S, event: E) => void): Promise<Replayed<S>> {
+async function replay<S, E extends Json>(
+  path: string,
+  empty: S,
+  apply: (state: S, event: E) => void,
+): Promise<Replayed<S>> {
   let state = empty;
   const notes: string[] = [];
   let end = 0;
@@ -146,7 +153,9 @@ async function replay<S, E extends Json>(path: string, empty: S, apply: (state: 
     if (number === 1) {
       if (bytes.toString() !== FORMAT || !whole) {
         if (!whole && FORMAT.startsWith(bytes.toString())) return { state, notes, end: undefined, snapshotBytes };
-        throw new JournalError(`${path} is not a journal of this version: move it away, or give another folder with --state-dir`);
+        throw new JournalError(
+          `${path} is not a journal of this version: move it away, or give another folder with --state-dir`,
+        );
       }
       end = bytes.length + 1;
       continue;
@@ -170,7 +179,10 @@ async function replay<S, E extends Json>(path: string, empty: S, apply: (state: 
     end += bytes.length + 1;
   }
   if (number === 0) return { state, notes, end: undefined, snapshotBytes };
-  if (broken) notes.push(`the last write was cut short: ${path} goes on from byte ${broken.at}; nothing in the part cut off was ever promised`);
+  if (broken)
+    notes.push(
+      `the last write was cut short: ${path} goes on from byte ${broken.at}; nothing in the part cut off was ever promised`,
+    );
   return { state, notes, end, snapshotBytes };
 }
 

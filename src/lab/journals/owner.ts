@@ -18,7 +18,9 @@ export async function own(folder: string): Promise<() => Promise<void>> {
     const server = createServer((visitor) => visitor.destroy()).unref();
     if (await listens(server, door)) return () => new Promise((closed) => server.close(() => closed()));
     if (await somebodyHome(door)) {
-      throw new JournalError(`${folder} is in use by another server: stop that one, or give another folder with --state-dir`);
+      throw new JournalError(
+        `${folder} is in use by another server: stop that one, or give another folder with --state-dir`,
+      );
     }
     await clearAway(folder, door);
   }
@@ -61,8 +63,11 @@ function somebodyHome(door: string): Promise<boolean> {
 async function clearAway(folder: string, door: string): Promise<void> {
   const broom = join(folder, 'clearing');
   const held = await open(broom, 'wx').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw new JournalError(`${broom} cannot be made: is the folder writable?`, { cause: error });
-    throw new JournalError(`another server is taking over ${folder} at this moment: try again, and if that does not help, remove ${broom}`);
+    if (error.code !== 'EEXIST')
+      throw new JournalError(`${broom} cannot be made: is the folder writable?`, { cause: error });
+    throw new JournalError(
+      `another server is taking over ${folder} at this moment: try again, and if that does not help, remove ${broom}`,
+    );
   });
   try {
     if (!(await somebodyHome(door))) await rm(door, { force: true });

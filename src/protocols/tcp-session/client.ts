@@ -76,7 +76,11 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
       const socket = await dialUntilAnswered();
       state.line = { is: 'resuming', socket };
       attend(socket);
-      say(state.session ? { type: 'RESUME', session: state.session.id, token: state.session.token } : { type: 'OPEN', seq: state.una });
+      say(
+        state.session
+          ? { type: 'RESUME', session: state.session.id, token: state.session.token }
+          : { type: 'OPEN', seq: state.una },
+      );
     } catch (error) {
       state.line = { is: 'down' };
       breakPromises(error as Error);
@@ -113,7 +117,8 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
       state.line = { is: 'down' };
       // With nobody waiting there is no hurry: the next request brings us back.
       if (promised.size === 0) return;
-      if (!state.session || ++state.returns > RETURNS) return breakPromises(new Error('the connection was lost before the server granted a session'));
+      if (!state.session || ++state.returns > RETURNS)
+        return breakPromises(new Error('the connection was lost before the server granted a session'));
       state.line = { is: 'dialling' };
       await waits.redial(0);
       await reach();
@@ -172,7 +177,11 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
       state.window = message.window;
       if (count > 0) state.returns = 0;
       if (state.digest !== message.digest) {
-        return breakPromises(new Error(`the server's digest is ${hex(message.digest)}, ours ${hex(state.digest)}: the stream did not arrive as it was sent`));
+        return breakPromises(
+          new Error(
+            `the server's digest is ${hex(message.digest)}, ours ${hex(state.digest)}: the stream did not arrive as it was sent`,
+          ),
+        );
       }
     }
     const overtaken = ((state.next - state.una) | 0) < 0;
@@ -194,7 +203,9 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
       state.una = first;
       state.next = first;
       return promise((message) =>
-        message.type === 'OPENED' ? `session ${message.session} is open, the server expects byte ${message.next}` : undefined,
+        message.type === 'OPENED'
+          ? `session ${message.session} is open, the server expects byte ${message.next}`
+          : undefined,
       );
     },
 
@@ -202,13 +213,17 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
       const added = Buffer.from(bytes);
       const end = (state.una + state.kept.length + added.length) >>> 0;
       state.kept = Buffer.concat([state.kept, added]);
-      return promise(() => (((state.una - end) | 0) >= 0 ? `acknowledged up to ${end}, digest ${hex(state.digest)}` : undefined));
+      return promise(() =>
+        ((state.una - end) | 0) >= 0 ? `acknowledged up to ${end}, digest ${hex(state.digest)}` : undefined,
+      );
     },
 
     finish() {
       state.finishing = 'wanted';
       return promise((message) =>
-        message.type === 'CLOSE' ? `closed at ${message.next}, both ends have digest ${hex(message.digest)}` : undefined,
+        message.type === 'CLOSE'
+          ? `closed at ${message.next}, both ends have digest ${hex(message.digest)}`
+          : undefined,
       );
     },
 

@@ -33,7 +33,8 @@ export const card: Card<State, Message, Event, SessionClient> = {
       rules: byToken,
       holds: 'disk',
       tells: 'the same rules; every change is written down and synced before an ACK leaves',
-      promises: 'an ACK promises that the bytes are on the disk: it survives a kill and, as far as the disk keeps its word, a power cut',
+      promises:
+        'an ACK promises that the bytes are on the disk: it survives a kill and, as far as the disk keeps its word, a power cut',
     },
   },
   serve,

@@ -91,7 +91,14 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
         }
         case 'opened':
           state.opened = event.id;
-          state.sessions.set(event.key, { is: 'open', id: event.id, first: event.first, rcvNxt: event.first, digest: 0, since: event.at });
+          state.sessions.set(event.key, {
+            is: 'open',
+            id: event.id,
+            first: event.first,
+            rcvNxt: event.first,
+            digest: 0,
+            since: event.at,
+          });
           return;
         case 'resumed': {
           const session = state.sessions.get(event.key);
@@ -130,12 +137,21 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
     const id = state.opened + 1;
     const key = filedUnder === 'path' ? from : token;
     return {
-      events: [...evictions(state, at), { is: 'opened', key, id, first: seq | 0, at }, { is: 'spoke', path: from, key }],
+      events: [
+        ...evictions(state, at),
+        { is: 'opened', key, id, first: seq | 0, at },
+        { is: 'spoke', path: from, key },
+      ],
       actions: [{ to: from, say: { type: 'OPENED', session: id, token, next: seq, window: WINDOW } }],
     };
   }
 
-  function resume(state: State, asked: { session: number; token: string }, from: Path, world: World): Decision<Message, Event> {
+  function resume(
+    state: State,
+    asked: { session: number; token: string },
+    from: Path,
+    world: World,
+  ): Decision<Message, Event> {
     if (state.speakers.has(from)) return reset(from, RESET.alreadyOpen);
     const key = asked.token;
     const session = filedUnder === 'path' ? undefined : state.sessions.get(key);
@@ -144,7 +160,10 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
     const expired = session !== undefined && before === undefined && at - session.since > limits.ttl;
     // Section 7: a wrong token, an expired one and one never issued get the same answer.
     if (!session || session.id !== asked.session || expired) return reset(from, RESET.unknownSession);
-    const events: Event[] = [{ is: 'resumed', key, at }, { is: 'spoke', path: from, key }];
+    const events: Event[] = [
+      { is: 'resumed', key, at },
+      { is: 'spoke', path: from, key },
+    ];
     const actions: Action<Message>[] = [];
     if (before !== undefined) {
       // Section 6: two connections for one session would both be right about Next, so the older one goes first.
@@ -161,7 +180,8 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
     if (key === undefined || session === undefined) return reset(from, RESET.noSession);
     // How far the first byte lies ahead of the one expected, modulo 2^32: negative means sent before (RFC 9293 §3.4).
     const ahead = (seq - session.rcvNxt) | 0;
-    if (ahead + payload.length > WINDOW) return { events: NONE, actions: [{ to: from, say: ack(ACK.beyond, session) }] };
+    if (ahead + payload.length > WINDOW)
+      return { events: NONE, actions: [{ to: from, say: ack(ACK.beyond, session) }] };
     if (ahead > 0) return { events: NONE, actions: [{ to: from, say: ack(ACK.gap, session) }] };
     if (ahead + payload.length <= 0) return { events: NONE, actions: [{ to: from, say: ack(ACK.duplicate, session) }] };
     if (session.is === 'closed') return reset(from, RESET.noSession);
@@ -171,7 +191,9 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
     const digest = crc32(fresh, session.digest >>> 0) | 0;
     return {
       events: [{ is: 'delivered', key, next, digest }],
-      actions: [{ to: from, say: { type: 'ACK', code: ACK.delivered, next: next >>> 0, window: WINDOW, digest: digest >>> 0 } }],
+      actions: [
+        { to: from, say: { type: 'ACK', code: ACK.delivered, next: next >>> 0, window: WINDOW, digest: digest >>> 0 } },
+      ],
     };
   }
 
@@ -183,7 +205,10 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
     if (digest !== session.digest >>> 0) return reset(from, RESET.digest);
     return {
       events: session.is === 'closed' ? NONE : [{ is: 'closed', key }],
-      actions: [{ to: from, say: { type: 'CLOSE', next, digest } }, { to: from, hangUp: true }],
+      actions: [
+        { to: from, say: { type: 'CLOSE', next, digest } },
+        { to: from, hangUp: true },
+      ],
     };
   }
 
@@ -208,7 +233,13 @@ function ack(code: AckCode, session: Session): Message {
 }
 
 function reset(to: Path, code: ResetCode): Decision<Message, Event> {
-  return { events: NONE, actions: [{ to, say: { type: 'RESET', code } }, { to, hangUp: true }] };
+  return {
+    events: NONE,
+    actions: [
+      { to, say: { type: 'RESET', code } },
+      { to, hangUp: true },
+    ],
+  };
 }
 
 /** At most one connection speaks for a session, and connections are few, so a second index is not worth its upkeep. */
@@ -222,7 +253,8 @@ function facts(state: State): Facts {
   for (const session of state.sessions.values()) {
     const next = session.rcvNxt >>> 0;
     const bytes = (session.rcvNxt - session.first) >>> 0;
-    known[`session[${session.id}]`] = `${session.is}, next ${next}, ${bytes} bytes delivered, digest ${hex(session.digest)}`;
+    known[`session[${session.id}]`] =
+      `${session.is}, next ${next}, ${bytes} bytes delivered, digest ${hex(session.digest)}`;
   }
   for (const [path, key] of state.speakers) {
     const session = state.sessions.get(key);

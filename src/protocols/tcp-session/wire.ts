@@ -58,7 +58,14 @@ export type AckCode = (typeof ACK)[keyof typeof ACK];
 const ACK_WORDS = ['delivered', 'duplicate', 'gap', 'beyond the window'];
 
 /** Section 7. */
-export const RESET = { noSession: 1, unknownSession: 2, takenOver: 3, malformed: 4, digest: 5, alreadyOpen: 6 } as const;
+export const RESET = {
+  noSession: 1,
+  unknownSession: 2,
+  takenOver: 3,
+  malformed: 4,
+  digest: 5,
+  alreadyOpen: 6,
+} as const;
 export type ResetCode = (typeof RESET)[keyof typeof RESET];
 const RESET_WORDS = ['', 'no session', 'unknown session', 'taken over', 'malformed', 'digest differs', 'already open'];
 
@@ -68,9 +75,26 @@ export const MOST = 1024;
 const VERSION = 1;
 const HEADER = 4;
 const TYPES = ['', 'OPEN', 'OPENED', 'RESUME', 'DATA', 'ACK', 'CLOSE', 'RESET'] as const;
-const TYPE_NUMBER: Record<Message['type'], number> = { OPEN: 1, OPENED: 2, RESUME: 3, DATA: 4, ACK: 5, CLOSE: 6, RESET: 7 };
+const TYPE_NUMBER: Record<Message['type'], number> = {
+  OPEN: 1,
+  OPENED: 2,
+  RESUME: 3,
+  DATA: 4,
+  ACK: 5,
+  CLOSE: 6,
+  RESET: 7,
+};
 /** Bytes after the header, by type: least and most. */
-const LENGTHS = [[0, 0], [4, 4], [28, 28], [20, 20], [5, 4 + MOST], [12, 12], [8, 8], [0, 0]] as const;
+const LENGTHS = [
+  [0, 0],
+  [4, 4],
+  [28, 28],
+  [20, 20],
+  [5, 4 + MOST],
+  [12, 12],
+  [8, 8],
+  [0, 0],
+] as const;
 
 const VERSION_BITS: Spec<number> = { id: 'version', label: 'Version' };
 const TYPE_BITS: Spec<number> = { id: 'type', label: 'Type', show: (type) => `${type} ${TYPES[type] ?? '?'}` };
@@ -103,12 +127,25 @@ const RESET_CODE: Spec<number> = {
     ][code],
 };
 const LENGTH: Spec<number> = { id: 'length', label: 'Length', gloss: (length) => `${length} bytes follow the header` };
-const SEQUENCE: Spec<number> = { id: 'seq', label: 'Sequence', gloss: (seq) => `the first byte of the payload is number ${seq}` };
+const SEQUENCE: Spec<number> = {
+  id: 'seq',
+  label: 'Sequence',
+  gloss: (seq) => `the first byte of the payload is number ${seq}`,
+};
 const FIRST: Spec<number> = { id: 'seq', label: 'Sequence', gloss: (seq) => `my first byte will be number ${seq}` };
 const NEXT: Spec<number> = { id: 'next', label: 'Next', gloss: (next) => `I have every byte before number ${next}` };
 const END: Spec<number> = { id: 'next', label: 'Next', gloss: (next) => `the stream ends before number ${next}` };
-const WINDOW: Spec<number> = { id: 'window', label: 'Window', gloss: (window) => `I take up to ${window} bytes from Next on` };
-const DIGEST: Spec<number> = { id: 'digest', label: 'Digest', show: hex, gloss: () => 'CRC-32 of every byte delivered so far' };
+const WINDOW: Spec<number> = {
+  id: 'window',
+  label: 'Window',
+  gloss: (window) => `I take up to ${window} bytes from Next on`,
+};
+const DIGEST: Spec<number> = {
+  id: 'digest',
+  label: 'Digest',
+  show: hex,
+  gloss: () => 'CRC-32 of every byte delivered so far',
+};
 const SESSION: Spec<number> = { id: 'session', label: 'Session', gloss: () => 'a number for people; it opens nothing' };
 const TOKEN: Spec<Buffer> = {
   id: 'token',
@@ -128,7 +165,8 @@ export const wire: Wire<Message> = {
     const first = bytes.readUInt8(start);
     const lengths = LENGTHS[first & 0x0f];
     if (first >>> 4 !== VERSION) throw new WireError(`version ${first >>> 4} is not spoken here`, 0, 'Section 7');
-    if (lengths === undefined || first === VERSION << 4) throw new WireError(`no message has type ${first & 0x0f}`, 0, 'Section 7');
+    if (lengths === undefined || first === VERSION << 4)
+      throw new WireError(`no message has type ${first & 0x0f}`, 0, 'Section 7');
     if (start + HEADER > bytes.length) return undefined;
     const length = bytes.readUInt16BE(start + 2);
     if (length < lengths[0] || length > lengths[1]) {
@@ -244,22 +282,82 @@ export const wire: Wire<Message> = {
     switch (message.type) {
       case 'OPENED':
         return [
-          { field: 'token', op: 'writes', holder: 'client', key, why: 'the client must keep this token: it is the only way back', cite: 'Section 6' },
-          { field: 'next', op: 'writes', holder: 'server', key, why: 'the server now remembers which byte comes next', cite: 'Section 1' },
+          {
+            field: 'token',
+            op: 'writes',
+            holder: 'client',
+            key,
+            why: 'the client must keep this token: it is the only way back',
+            cite: 'Section 6',
+          },
         ];
       case 'RESUME':
-        return [{ field: 'token', op: 'reads', holder: 'server', key, why: 'a token means something only to who has filed something under it', cite: 'Section 6' }];
+        return [
+          {
+            field: 'token',
+            op: 'reads',
+            holder: 'server',
+            key,
+            why: 'a token means something only to who has filed something under it',
+            cite: 'Section 6',
+          },
+        ];
       case 'DATA':
-        return [{ field: 'seq', op: 'reads', holder: 'server', key, why: 'a number alone says nothing: the server must remember what it expects', cite: 'Section 1' }];
+        return [
+          {
+            field: 'seq',
+            op: 'reads',
+            holder: 'server',
+            key,
+            why: 'a number alone says nothing: the server must remember what it expects',
+            cite: 'Section 1',
+          },
+        ];
       case 'ACK':
-        return [{ field: 'next', op: 'reads', holder: 'client', key, why: 'the client may now forget every byte before this number', cite: 'Section 1' }];
+        return [
+          {
+            field: 'next',
+            op: 'reads',
+            holder: 'client',
+            key,
+            why: 'the client may now forget every byte before this number',
+            cite: 'Section 1',
+          },
+        ];
       case 'CLOSE':
         return from === 'client'
-          ? [{ field: 'next', op: 'reads', holder: 'server', key, why: 'both ends must remember the same stream to agree where it ends', cite: 'Section 5' }]
-          : [{ field: 'next', op: 'clears', holder: 'client', key, why: 'both ends agree; the client has nothing left to remember', cite: 'Section 5' }];
+          ? [
+              {
+                field: 'next',
+                op: 'reads',
+                holder: 'server',
+                key,
+                why: 'both ends must remember the same stream to agree where it ends',
+                cite: 'Section 5',
+              },
+            ]
+          : [
+              {
+                field: 'next',
+                op: 'clears',
+                holder: 'client',
+                key,
+                why: 'both ends agree where the stream ends and what it said',
+                cite: 'Section 5',
+              },
+            ];
       case 'RESET':
         if (message.code !== RESET.noSession && message.code !== RESET.unknownSession) return [];
-        return [{ field: 'code', op: 'denies', holder: 'server', key, why: 'the server has nothing filed under what it was shown', cite: 'Section 7' }];
+        return [
+          {
+            field: 'code',
+            op: 'denies',
+            holder: 'server',
+            key,
+            why: 'the server has nothing filed under what it was shown',
+            cite: 'Section 7',
+          },
+        ];
       default:
         return [];
     }

@@ -1,7 +1,7 @@
 // The card of udp-echo: the simplest server there is, and the only kind that cannot forget.
 
 import type { Card } from '../shapes.ts';
-import { type EchoClient, connect } from './client.ts';
+import { connect, type EchoClient } from './client.ts';
 import { serve } from './server.ts';
 import { type Event, rules, type State } from './state.ts';
 import { type Message, wire } from './wire.ts';

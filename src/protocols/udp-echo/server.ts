@@ -11,7 +11,10 @@ import type { Message } from './wire.ts';
 export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partial<Bounds> = {}): Promise<Server> {
   const family = at.host.includes(':') ? 6 : 4;
   // Answers go to an address taken from a datagram: there is no name to look up, and so nothing to wait for.
-  const socket = dgram.createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: (address, _options, found) => found(null, address, family) });
+  const socket = dgram.createSocket({
+    type: family === 6 ? 'udp6' : 'udp4',
+    lookup: (address, _options, found) => found(null, address, family),
+  });
   const bound = once(socket, 'listening');
   socket.bind(at.port, at.host);
   await bound;
