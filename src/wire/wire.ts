@@ -64,6 +64,8 @@ export class Inbox<M> {
   private readonly reader = new Reader(this.rest);
   private readonly wire: Wire<M>;
   private readonly from: Side;
+  /** An error has been found: where the next message would begin is unknown, so nothing is read any more. */
+  private lost = false;
 
   constructor(wire: Wire<M>, from: Side) {
     this.wire = wire;
@@ -77,9 +79,10 @@ export class Inbox<M> {
 
   /**
    * The messages that are whole now, in order. When the bytes turn out to be wrong, the messages before them are still
-   * returned, with the error beside them: a stream cannot be read on after it.
+   * returned, with the error beside them: a stream cannot be read on after it, and what still comes is dropped.
    */
   push(chunk: Buffer): { messages: M[]; error?: WireError } {
+    if (this.lost) return { messages: [] };
     const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
     const messages: M[] = [];
     let start = 0;
@@ -94,7 +97,8 @@ export class Inbox<M> {
       }
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      this.rest = Buffer.alloc(0);
+      this.rest = EMPTY;
+      this.lost = true;
       return { messages, error };
     }
     // A view on a 64 KiB chunk would keep all of it alive for the sake of a few bytes, so the rest is copied.
