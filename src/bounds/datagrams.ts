@@ -18,6 +18,8 @@ export function datagramGuard(own: number, rate: number, now: () => number = () 
   /** Filed under the source's path; a Map keeps them in order of last use, so the first one is the one to drop. */
   const buckets = new Map<Path, { tokens: number; at: number }>();
   const burst = 2 * rate;
+  /** The source at the end of the table, which need not be moved there. */
+  let latest: Path | undefined;
 
   return (source: Path, port: number): boolean => {
     if (port < 1024 || REFLECTORS.has(port)) return false;
@@ -32,12 +34,16 @@ export function datagramGuard(own: number, rate: number, now: () => number = () 
         if (oldest !== undefined) buckets.delete(oldest);
       }
       buckets.set(source, { tokens: burst - 1, at });
+      latest = source;
       return true;
     }
     bucket.tokens = Math.min(burst, bucket.tokens + ((at - bucket.at) * rate) / 1000);
     bucket.at = at;
-    buckets.delete(source);
-    buckets.set(source, bucket);
+    if (source !== latest) {
+      buckets.delete(source);
+      buckets.set(source, bucket);
+      latest = source;
+    }
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
     return true;

@@ -5,7 +5,7 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 import { pathOf } from '../bounds/paths.ts';
 import type { Path } from '../protocols/shapes.ts';
-import type { LinkEvent, Sink } from './trace.ts';
+import type { LinkEvent, Sink, Trace } from './trace.ts';
 
 /** Told of bytes as they pass: `read` before the server sees them, `send` before they leave, `sent` when the kernel has them. */
 export type Watch = (moment: 'read' | 'send' | 'sent', conversation: string, bytes: Buffer) => void;
@@ -18,10 +18,18 @@ export interface TapOptions {
   /** Taps only what leads to this port: the client's process has other sockets too. */
   remotePort?: () => number;
   watch?: Watch;
+  /**
+   * Where datagrams are written down many at a time: read ones are held, and answers wait until the turn of the loop is over
+   * and all of it is written. As with a journal, what has had an effect outside has its record; a write for each of a hundred
+   * thousand datagrams a second would take longer than the server.
+   */
+  group?: { hold: Sink; flush(): void };
 }
 
 /** `emit` without its list of known events. */
 type Emit = (this: unknown, event: string | symbol, ...rest: unknown[]) => boolean;
+
+type Call = (this: unknown, ...given: unknown[]) => void;
 
 /** Starts tapping; the function it returns stops it and leaves `net` and `dgram` as they were. */
 export function tap(options: TapOptions): () => void {
@@ -49,23 +57,66 @@ export function tap(options: TapOptions): () => void {
     return (connect as (...given: unknown[]) => net.Socket).apply(this, rest);
   } as typeof connect;
 
-  dgram.Socket.prototype.send = function (this: dgram.Socket, ...rest: unknown[]) {
-    const datagram = datagramSent(this, rest);
-    const remote = datagram && pathOf(datagram.address, datagram.port);
-    if (datagram && remote && wanted(datagram.port)) {
-      // An unbound socket gets its port first, and comes by here again to send.
-      if (hasAddress(this)) bytesPass(options, 'sent', localOf(this), remote, datagram.bytes);
+  /** Datagrams that wait for their record to be written. */
+  let waiting: { socket: dgram.Socket; rest: unknown[]; remote: Path; bytes: Buffer }[] = [];
+  let scheduled = false;
+  const letOut = () => {
+    scheduled = false;
+    options.group?.flush();
+    const ready = waiting;
+    waiting = [];
+    for (const { socket, rest, remote, bytes } of ready) {
+      options.watch?.('send', remote, bytes);
+      (send as Call).apply(socket, rest);
+      options.watch?.('sent', remote, bytes);
     }
-    const sent = (send as (...given: unknown[]) => void).apply(this, rest);
-    if (datagram && remote) options.watch?.('sent', remote, datagram.bytes);
-    return sent;
+  };
+  const atEndOfTurn = () => {
+    if (!scheduled) setImmediate(letOut);
+    scheduled = true;
+  };
+
+  dgram.Socket.prototype.send = function (this: dgram.Socket, ...rest: unknown[]) {
+    // An unbound socket gets its port first, and comes by here again to send.
+    const datagram = hasAddress(this) ? datagramSent(this, rest) : undefined;
+    if (!datagram || !wanted(datagram.port)) return (send as Call).apply(this, rest);
+    const { bytes, address, port } = datagram;
+    const remote = pathOf(address, port);
+    const trace = passing(options, 'sent', localOf(this), remote, bytes);
+    if (options.group) {
+      options.group.hold(trace);
+      waiting.push({ socket: this, rest, remote, bytes });
+      atEndOfTurn();
+      return;
+    }
+    options.sink(trace);
+    options.watch?.('send', remote, bytes);
+    (send as Call).apply(this, rest);
+    options.watch?.('sent', remote, bytes);
   } as typeof send;
+
+  // A socket that is closed lets out what it was told to send before.
+  const { close } = dgram.Socket.prototype;
+  dgram.Socket.prototype.close = function (this: dgram.Socket, callback?: () => void) {
+    letOut();
+    return close.call(this, callback);
+  };
 
   const ownEmit = Object.hasOwn(dgram.Socket.prototype, 'emit');
   dgram.Socket.prototype.emit = function (this: dgram.Socket, event: string | symbol, ...rest: unknown[]): boolean {
     if (event === 'message') {
       const [bytes, from] = rest as [Buffer, dgram.RemoteInfo];
-      if (wanted(from.port)) bytesPass(options, 'read', localOf(this), pathOf(from.address, from.port), bytes);
+      if (wanted(from.port)) {
+        const remote = pathOf(from.address, from.port);
+        const trace = passing(options, 'read', localOf(this), remote, bytes);
+        if (options.group) {
+          options.group.hold(trace);
+          atEndOfTurn();
+        } else {
+          options.sink(trace);
+        }
+        options.watch?.('read', remote, bytes);
+      }
     } else if (event === 'error' && (rest[0] as NodeJS.ErrnoException).code === 'ECONNREFUSED') {
       const remote = remoteOf(this);
       if (remote && wanted(remote.port)) {
@@ -77,7 +128,9 @@ export function tap(options: TapOptions): () => void {
 
   return () => {
     net.Socket.prototype.connect = connect;
+    letOut();
     dgram.Socket.prototype.send = send;
+    dgram.Socket.prototype.close = close;
     Reflect.deleteProperty(net.Server.prototype, 'emit');
     if (ownEmit) dgram.Socket.prototype.emit = dgramEmit;
     else Reflect.deleteProperty(dgram.Socket.prototype, 'emit');
@@ -165,16 +218,12 @@ function tapSocket(socket: net.Socket, options: TapOptions): void {
 }
 
 function bytesPass(options: TapOptions, way: 'sent' | 'read', local: Path, remote: Path, bytes: Buffer): void {
-  options.sink({
-    t: options.clock(),
-    who: options.who,
-    is: 'bytes',
-    way,
-    local,
-    remote,
-    base64: bytes.toString('base64'),
-  });
+  options.sink(passing(options, way, local, remote, bytes));
   options.watch?.(way === 'read' ? 'read' : 'send', remote, bytes);
+}
+
+function passing(options: TapOptions, way: 'sent' | 'read', local: Path, remote: Path, bytes: Buffer): Trace {
+  return { t: options.clock(), who: options.who, is: 'bytes', way, local, remote, base64: bytes.toString('base64') };
 }
 
 function link(options: TapOptions, what: LinkEvent, local: Path, remote: Path): void {

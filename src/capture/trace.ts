@@ -41,18 +41,36 @@ export type LinkEvent =
 /** Takes traces. Writing is done when the call returns: a SIGKILL right after it loses nothing. */
 export type Sink = (trace: Trace) => void;
 
+/** A sink into a file that outlives the process. */
+export interface FileSink {
+  sink: Sink;
+  /** Keeps a trace for the next write, for whoever lets nothing out before it has called `flush`. */
+  hold: Sink;
+  flush(): void;
+  close(): void;
+}
+
 /**
- * A sink into a file that outlives the process. Every line goes out in one synchronous write to a descriptor opened for
- * appending, so a SIGKILL right after it loses nothing; what a kill in the middle of a write leaves is a line without an end,
- * which readers pass over.
+ * Every write is one synchronous call on a descriptor opened for appending, so a SIGKILL right after it loses nothing; what a
+ * kill in the middle of a write leaves is a line without an end, which readers pass over.
  */
-export function fileSink(path: string): { sink: Sink; close(): void } {
+export function fileSink(path: string): FileSink {
   const fd = openSync(path, 'a', 0o600);
+  let held = '';
+  const write = (lines: string) => {
+    held = '';
+    if (lines !== '') writeSync(fd, lines);
+  };
   return {
-    sink: (trace) => {
-      writeSync(fd, line(trace));
+    sink: (trace) => write(held + line(trace)),
+    hold: (trace) => {
+      held += line(trace);
     },
-    close: () => closeSync(fd),
+    flush: () => write(held),
+    close: () => {
+      write(held);
+      closeSync(fd);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 // The process that a server lives and dies in. Started by the lab, told what to be over the channel between them; when that
 // channel closes, for whatever reason, it ends: a server without its lab would be a server nobody can stop.
 
-import { clockSince, fileSink, type Sink } from '../capture/trace.ts';
+import { clockSince, type FileSink, fileSink, type Sink } from '../capture/trace.ts';
 import { loadCard } from '../protocols/index.ts';
 import { StateKeeper } from './keeper.ts';
 import type { FromHost, LifeOptions, ToHost } from './messages.ts';
@@ -9,7 +9,7 @@ import { REAL_WORLD, seededWorld } from './world.ts';
 
 let begun: Promise<{ keeper: StateKeeper<unknown, unknown, never>; stop(): Promise<void> }> | undefined;
 /** Where traces go now. Only its target changes, so the taps need not know. */
-let file: { sink: Sink; close(): void } | undefined;
+let file: FileSink | undefined;
 const sink: Sink = (trace) => file?.sink(trace);
 
 process.on('disconnect', () => process.exit(0));
@@ -71,7 +71,7 @@ async function begin(options: LifeOptions) {
     const { tap } = await import('../capture/tap.ts');
     const { armed } = await import('./armed.ts');
     file = fileSink(options.trace);
-    untap = tap({ who, sink, clock, ...(options.kill ? { watch: armed(card, options.kill, sink, who, clock) } : {}) });
+    untap = tap({ who, sink, clock, group: { hold: (trace) => file?.hold(trace), flush: () => file?.flush() }, ...(options.kill ? { watch: armed(card, options.kill, sink, who, clock) } : {}) });
   }
 
   const observe = options.trace ? sink : undefined;

@@ -54,8 +54,7 @@ export interface Host {
 }
 
 /** Starts a host process, not yet a server. The lab starts one ahead where it will need many. */
-export function startHost(): Host {
-  const { script, flags } = hostScript();
+export function startHost({ script, flags } = hostScript()): Host {
   const child = spawn(process.execPath, [...flags, script], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     serialization: 'json',

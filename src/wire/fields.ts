@@ -79,7 +79,7 @@ export class Reader {
     if (this.at >= this.end) this.cutShort(spec.label, 1);
     const start = this.at;
     const shift = 31 - Math.clz32(mask & -mask);
-    const value = (this.bytes.readUInt8(start) & mask) >>> shift;
+    const value = (byteAt(this.bytes, start) & mask) >>> shift;
     if (this.fields) this.name(spec, start, start + 1, value, mask);
     if (shift === 0) this.at++;
     return value;
@@ -87,21 +87,21 @@ export class Reader {
 
   u8(spec: Spec<number>): number {
     const start = this.take(1, spec.label);
-    const value = this.bytes.readUInt8(start);
+    const value = byteAt(this.bytes, start);
     if (this.fields) this.name(spec, start, this.at, value);
     return value;
   }
 
   u16(spec: Spec<number>): number {
     const start = this.take(2, spec.label);
-    const value = this.bytes.readUInt16BE(start);
+    const value = u16At(this.bytes, start);
     if (this.fields) this.name(spec, start, this.at, value);
     return value;
   }
 
   u32(spec: Spec<number>): number {
     const start = this.take(4, spec.label);
-    const value = this.bytes.readUInt32BE(start);
+    const value = u32At(this.bytes, start);
     if (this.fields) this.name(spec, start, this.at, value);
     return value;
   }
@@ -153,6 +153,21 @@ export class Reader {
   }
 }
 
+// `Buffer.readUInt32BE` and its kin check their arguments at every call, which takes longer than the reading. Whoever calls
+// these has made sure that the bytes are there.
+
+export function byteAt(bytes: Buffer, at: number): number {
+  return bytes[at] as number;
+}
+
+export function u16At(bytes: Buffer, at: number): number {
+  return (byteAt(bytes, at) << 8) | byteAt(bytes, at + 1);
+}
+
+export function u32At(bytes: Buffer, at: number): number {
+  return ((byteAt(bytes, at) << 24) | (byteAt(bytes, at + 1) << 16) | u16At(bytes, at + 2)) >>> 0;
+}
+
 /** Where messages are written. Bytes handed out by {@link take} are never written again, so a socket may keep them. */
 export class Writer {
   private slab: Buffer;
@@ -170,18 +185,22 @@ export class Writer {
 
   u8(value: number): void {
     this.room(1);
-    this.at = this.slab.writeUInt8(value, this.at);
+    this.slab[this.at++] = value;
   }
 
   u16(value: number): void {
     this.room(2);
-    this.at = this.slab.writeUInt16BE(value, this.at);
+    this.slab[this.at++] = value >>> 8;
+    this.slab[this.at++] = value;
   }
 
   /** Writes the low 32 bits, whatever the sign: sequence numbers live modulo 2^32. */
   u32(value: number): void {
     this.room(4);
-    this.at = this.slab.writeInt32BE(value | 0, this.at);
+    this.slab[this.at++] = value >>> 24;
+    this.slab[this.at++] = value >>> 16;
+    this.slab[this.at++] = value >>> 8;
+    this.slab[this.at++] = value;
   }
 
   raw(bytes: Buffer): void {

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { connect as dial, type Socket } from 'node:net';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../../wire/crc32.ts';
 import { quoted } from '../../wire/printable.ts';
 import { encode, Inbox } from '../../wire/wire.ts';
 import type { Client, ClientOptions } from '../shapes.ts';

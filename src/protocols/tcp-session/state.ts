@@ -1,6 +1,6 @@
 // Everything this server remembers between two messages.
 
-import { crc32 } from 'node:zlib';
+import { crc32 } from '../../wire/crc32.ts';
 import type { Action, Decision, Facts, Path, Rules, World } from '../shapes.ts';
 import { ACK, type AckCode, hex, type Message, RESET, type ResetCode } from './wire.ts';
 
@@ -188,7 +188,7 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
     // The front part may have come before: only the rest is new (RFC 9293 §3.10.7.4, "trimmed").
     const fresh = ahead === 0 ? payload : payload.subarray(-ahead);
     const next = (session.rcvNxt + fresh.length) | 0;
-    const digest = crc32(fresh, session.digest >>> 0) | 0;
+    const digest = crc32(fresh, session.digest) | 0;
     return {
       events: [{ is: 'delivered', key, next, digest }],
       actions: [

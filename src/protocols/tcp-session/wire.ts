@@ -39,7 +39,7 @@
 //     6 already open      OPEN or RESUME on a connection that speaks for a session
 
 import type { Reader, Spec } from '../../wire/fields.ts';
-import { WireError } from '../../wire/fields.ts';
+import { byteAt, u16At, WireError } from '../../wire/fields.ts';
 import { quoted } from '../../wire/printable.ts';
 import type { Lean, Wire } from '../../wire/wire.ts';
 
@@ -162,13 +162,13 @@ export const wire: Wire<Message> = {
   // The header alone tells whether the rest is worth waiting for: a length that no message has is refused at once.
   frame(bytes, start) {
     if (start >= bytes.length) return undefined;
-    const first = bytes.readUInt8(start);
+    const first = byteAt(bytes, start);
     const lengths = LENGTHS[first & 0x0f];
     if (first >>> 4 !== VERSION) throw new WireError(`version ${first >>> 4} is not spoken here`, 0, 'Section 7');
     if (lengths === undefined || first === VERSION << 4)
       throw new WireError(`no message has type ${first & 0x0f}`, 0, 'Section 7');
     if (start + HEADER > bytes.length) return undefined;
-    const length = bytes.readUInt16BE(start + 2);
+    const length = u16At(bytes, start + 2);
     if (length < lengths[0] || length > lengths[1]) {
       throw new WireError(`${TYPES[first & 0x0f]} cannot be ${length} bytes long`, 2, 'Section 7');
     }

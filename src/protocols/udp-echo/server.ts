@@ -21,11 +21,12 @@ export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partia
   const { port } = socket.address();
   const answers = datagramGuard(port, bounds.rate ?? BOUNDS.rate);
 
+  // A datagram that cannot be sent is a datagram lost, as UDP has it: the client asks again.
+  socket.on('error', () => {});
   keeper.attach({
     say(to, bytes) {
       const { address, port } = addressOf(to);
-      // A datagram that cannot be sent is a datagram lost, as UDP has it: the client asks again.
-      socket.send(bytes, port, address, () => {});
+      socket.send(bytes, port, address);
     },
     hangUp() {},
   });

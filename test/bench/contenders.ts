@@ -1,0 +1,57 @@
+// Who is measured: each a server in a process of its own, idle until its turn comes.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beginLife } from '../../src/lab/lives.ts';
+import type { LifeOptions } from '../../src/lab/messages.ts';
+
+export interface Contender {
+  name: string;
+  pid: number;
+  port: number;
+  stop(): Promise<void>;
+}
+
+/** A bare echo on `dgram` or `net`. */
+export async function bare(name: string, kind: 'dgram' | 'net'): Promise<Contender> {
+  const child = fork(fileURLToPath(new URL('./bare.ts', import.meta.url)), [kind], { execArgv: process.execArgv });
+  const [port] = (await once(child, 'message')) as [number];
+  return {
+    name,
+    pid: child.pid ?? 0,
+    port,
+    async stop() {
+      const gone = once(child, 'exit');
+      child.disconnect();
+      await gone;
+    },
+  };
+}
+
+/** One of ours. `folder` is where it may write: its journal, and with `tapped` its trace. */
+export async function ours(name: string, protocol: string, design: string, folder: string, { tapped = false } = {}): Promise<Contender> {
+  const options: LifeOptions = {
+    protocol,
+    design,
+    who: `${protocol}/1`,
+    host: '127.0.0.1',
+    port: 0,
+    // The guard stays in front and counts, but a load test is a flood by any measure.
+    bounds: { rate: 1_000_000_000, connections: 1000 },
+    folder: join(folder, `${protocol}-${design}-${tapped}`),
+    origin: String(process.hrtime.bigint()),
+    ...(tapped ? { trace: join(folder, `trace-${protocol}-${design}`) } : {}),
+  };
+  const life = await beginLife(options);
+  return { name, pid: life.pid, port: life.port, stop: () => life.stop() };
+}
+
+/** Processor time a process has used so far, in milliseconds; its resolution is 10 ms (proc(5)). NaN where there is no /proc. */
+export function cpuOf(pid: number): number {
+  if (process.platform !== 'linux') return Number.NaN;
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
