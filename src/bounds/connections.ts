@@ -8,6 +8,8 @@ import { pathOf } from './paths.ts';
 export interface Crowd extends Mouth {
   /** The peer has finished its first request: it is no longer the first to go when the house is full. */
   settled(path: Path): void;
+  /** Reads no more from a peer until `caughtUp` resolves. */
+  hold(path: Path, caughtUp: Promise<void>): void;
   /** Drops everybody. */
   disperse(): void;
 }
@@ -18,6 +20,10 @@ interface Guest {
   newcomer: NodeJS.Timeout | undefined;
   /** Runs out on a guest that does not read what it is told. */
   stalled: NodeJS.Timeout | undefined;
+  /** Runs out on a guest that does not leave when it has been told to. */
+  leaving: NodeJS.Timeout | undefined;
+  /** Reasons why it is not read from: it is read again when all of them are gone. */
+  holds: number;
 }
 
 /** How long a peer may keep its end open after we have ended ours, in milliseconds. */
@@ -41,12 +47,15 @@ export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket,
       socket,
       newcomer: setTimeout(() => socket.destroy(), bounds.handshake).unref(),
       stalled: undefined,
+      leaving: undefined,
+      holds: 0,
     };
     guests.set(path, guest);
     socket.setTimeout(bounds.idle, () => socket.destroy());
     socket.on('close', () => {
       clearTimeout(guest.newcomer);
       clearTimeout(guest.stalled);
+      clearTimeout(guest.leaving);
       if (guests.get(path) === guest) guests.delete(path);
     });
     admitted(socket, path);
@@ -60,38 +69,58 @@ export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket,
       guest.newcomer = undefined;
     },
 
+    hold(path, caughtUp) {
+      const guest = guests.get(path);
+      if (!guest) return;
+      pause(guest);
+      void caughtUp.then(() => resume(guest));
+    },
+
     say(to, bytes) {
       const guest = guests.get(to);
       if (!guest?.socket.writable || guest.socket.write(bytes)) return;
       const { socket } = guest;
-      if (socket.writableLength > bounds.unread) socket.destroy();
-      if (guest.stalled) return;
+      if (guest.stalled) {
+        // It was given time to read, and what it was told since has grown beyond all bounds.
+        if (socket.writableLength > bounds.unread) socket.destroy();
+        return;
+      }
       // Who does not read is not read from either: its requests wait in its own machine.
       guest.stalled = setTimeout(() => socket.destroy(), bounds.stall).unref();
-      socket.pause();
+      pause(guest);
       socket.once('drain', () => {
         clearTimeout(guest.stalled);
         guest.stalled = undefined;
-        socket.resume();
+        resume(guest);
       });
     },
 
     hangUp(to) {
       const guest = guests.get(to);
-      if (!guest) return;
+      if (!guest || guest.leaving) return;
+      const { socket } = guest;
+      guest.leaving = setTimeout(() => socket.destroy(), FAREWELL).unref();
       // What still arrives is read and dropped: unread bytes would turn our FIN into a reset that overtakes our last word.
-      guest.socket
+      socket
         .removeAllListeners('data')
         .on('data', () => {})
         .resume();
-      guest.socket.end();
-      setTimeout(() => guest.socket.destroy(), FAREWELL).unref();
+      socket.end();
     },
 
     disperse() {
       for (const guest of guests.values()) guest.socket.destroy();
     },
   };
+}
+
+function pause(guest: Guest): void {
+  guest.holds++;
+  if (!guest.leaving) guest.socket.pause();
+}
+
+function resume(guest: Guest): void {
+  if (--guest.holds === 0) guest.socket.resume();
 }
 
 /** The oldest guest that has not finished its first request goes; when all have, nobody does and the newcomer is turned away. */

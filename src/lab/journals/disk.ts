@@ -6,13 +6,14 @@
 //     1a2b3c4d snapshot {…}                  the state when this file was begun (not in the first one)
 //     5e6f7a8b events [{…},{…}]              what one write brought, in order
 //
-// Each line begins with the CRC-32 (ISO 3309, eight hexadecimal digits) of the rest of the line. What a kill or a power cut
-// leaves at the end, a line cut short, is cut off when the file is next opened: nothing in it was ever promised. Damage
-// anywhere else means that promises were lost, and stops the server.
+// Each line begins with the CRC-32 (ISO 3309, eight hexadecimal digits) of the rest of the line. A line is begun only when the
+// one before it is on the device, so all that a kill can leave is a last line without its end, and all that a power cut can
+// add are NUL bytes where blocks of that line were never written; text has none. Such a tail is cut off when the file is next
+// opened: nothing in it was ever promised. Any other damage means that promises were lost, and stops the server.
 
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { Json } from '../../protocols/shapes.ts';
 import type { Journal } from '../keeper.ts';
@@ -41,14 +42,14 @@ export interface DiskOptions {
  * it cannot be written, and, on `recover`, when the journal is damaged.
  */
 export async function diskJournal<S, E extends Json>({ folder, at, long = LONG }: DiskOptions): Promise<Journal<S, E>> {
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error) => {
-    throw new JournalError(`${folder} cannot be made: give another folder with --state-dir`, { cause: error });
-  });
+  await makeFolder(folder);
   const release = await own(folder);
   const path = join(folder, 'journal');
   let file: FileHandle | undefined;
   let length = 0;
   let snapshotLength = 0;
+  /** After a failure nobody knows how much of the last line is there, so nothing may be written behind it. */
+  let spoilt: JournalError | undefined;
 
   /** Writes all of `text` at the end; after a failure nothing of it counts, since the next reader cuts it off. */
   async function put(to: FileHandle, text: string): Promise<void> {
@@ -61,22 +62,42 @@ export async function diskJournal<S, E extends Json>({ folder, at, long = LONG }
 
   async function begin(text: string): Promise<FileHandle> {
     const fresh = await open(`${path}.new`, 'w', 0o600);
-    await put(fresh, text);
-    await fresh.datasync();
-    await rename(`${path}.new`, path);
-    await syncFolder(folder);
-    return fresh;
+    try {
+      await put(fresh, text);
+      await fresh.datasync();
+      await rename(`${path}.new`, path);
+      await syncFolder(folder);
+      return fresh;
+    } catch (error) {
+      await fresh.close();
+      throw error;
+    }
+  }
+
+  /** Goes on behind the sound part of what an earlier server wrote. */
+  async function goOn(end: number): Promise<FileHandle> {
+    const found = await open(path, constants.O_WRONLY | constants.O_APPEND);
+    try {
+      await found.truncate(end);
+      // The server before may have been killed between a write and its sync: what has been read must be as safe as what was
+      // promised, since answers will now be given from it.
+      await found.datasync();
+      await syncFolder(folder);
+      return found;
+    } catch (error) {
+      await found.close();
+      throw error;
+    }
   }
 
   return {
     async recover(empty, apply) {
       const { state, notes, end, snapshotBytes } = await replay(path, empty, apply);
       if (end === undefined) {
-        file = await begin(`${FORMAT}\n`);
+        file = await begin(`${FORMAT}\n`).catch(unwritable);
         length = FORMAT.length + 1;
       } else {
-        await truncate(path, end);
-        file = await open(path, constants.O_WRONLY | constants.O_APPEND);
+        file = await goOn(end).catch(unwritable);
         length = end;
         snapshotLength = snapshotBytes;
       }
@@ -85,6 +106,7 @@ export async function diskJournal<S, E extends Json>({ folder, at, long = LONG }
 
     async append(events) {
       if (!file) throw new Error('the journal has not been recovered yet');
+      if (spoilt) throw spoilt;
       const text = sealed(`events ${JSON.stringify(events)}`);
       await put(file, text).catch(unwritable);
       at?.('write');
@@ -94,6 +116,7 @@ export async function diskJournal<S, E extends Json>({ folder, at, long = LONG }
     },
 
     async snapshot(state) {
+      if (spoilt) throw spoilt;
       const text = sealed(`snapshot ${encodeState(state)}`);
       const before = file;
       file = await begin(`${FORMAT}\n${text}`).catch(unwritable);
@@ -113,12 +136,11 @@ export async function diskJournal<S, E extends Json>({ folder, at, long = LONG }
   };
 
   function unwritable(error: Error): never {
-    throw new JournalError(
+    spoilt = new JournalError(
       `${path} cannot be written (${error.message}): nothing that depended on it was answered; make room or mend the disk, then start again`,
-      {
-        cause: error,
-      },
+      { cause: error },
     );
+    throw spoilt;
   }
 }
 
@@ -145,8 +167,8 @@ async function replay<S, E extends Json>(
   let end = 0;
   let number = 0;
   let snapshotBytes = 0;
-  /** The first line that is not sound, until a sound one after it shows that it is not the tail. */
-  let broken: { at: number; line: number } | undefined;
+  /** Where a last line begins that was never finished. */
+  let tail: number | undefined;
 
   for await (const { bytes, whole } of lines(path)) {
     number++;
@@ -161,14 +183,16 @@ async function replay<S, E extends Json>(
       continue;
     }
     const text = whole ? unsealed(bytes) : undefined;
-    if (text === undefined) {
-      broken ??= { at: end, line: number };
-      continue;
-    }
-    if (broken) {
+    // Nothing can follow a line that was never finished, so a second one shows that the first was.
+    if (tail !== undefined || (text === undefined && whole && !bytes.includes(0))) {
+      const line = tail === undefined ? number : number - 1;
       throw new JournalError(
-        `${path} is damaged at byte ${broken.at} (line ${broken.line}), and sound lines follow: promises were lost. Restore it from a copy, or move the folder away to start empty`,
+        `${path} is damaged at byte ${end} (line ${line}), in a part that was promised. Restore it from a copy, or move the folder away to start empty`,
       );
+    }
+    if (text === undefined) {
+      tail = end;
+      continue;
     }
     if (text.startsWith('snapshot ')) {
       state = decodeState<S>(text.slice('snapshot '.length));
@@ -179,9 +203,9 @@ async function replay<S, E extends Json>(
     end += bytes.length + 1;
   }
   if (number === 0) return { state, notes, end: undefined, snapshotBytes };
-  if (broken)
+  if (tail !== undefined)
     notes.push(
-      `the last write was cut short: ${path} goes on from byte ${broken.at}; nothing in the part cut off was ever promised`,
+      `the last write was cut short: ${path} goes on from byte ${tail}; nothing in the part cut off was ever promised`,
     );
   return { state, notes, end, snapshotBytes };
 }
@@ -190,7 +214,7 @@ async function replay<S, E extends Json>(
 function unsealed(line: Buffer): string | undefined {
   const sum = line.toString('latin1', 0, 8);
   const text = line.subarray(9);
-  if (line.length < 10 || crc32(text).toString(16).padStart(8, '0') !== sum) return undefined;
+  if (line.length < 10 || line[8] !== 0x20 || crc32(text).toString(16).padStart(8, '0') !== sum) return undefined;
   return text.toString();
 }
 
@@ -211,6 +235,17 @@ async function* lines(path: string): AsyncGenerator<{ bytes: Buffer; whole: bool
     rest = bytes;
   }
   if (rest.length > 0) yield { bytes: rest, whole: false };
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+    if (made === undefined) return;
+    // Each folder is only on the device when the one that holds it is.
+    for (let at = resolve(folder); at !== dirname(made); at = dirname(at)) await syncFolder(dirname(at));
+  } catch (error) {
+    throw new JournalError(`${folder} cannot be made: give another folder with --state-dir`, { cause: error });
+  }
 }
 
 /** A rename is only on the device when the folder is. */

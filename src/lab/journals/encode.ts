@@ -4,20 +4,26 @@
 const KIND = '$kind';
 
 export function encodeState(state: unknown): string {
+  const marks = new WeakSet<object>();
+  const marked = (kind: string, of: unknown) => {
+    const mark = { [KIND]: kind, of };
+    marks.add(mark);
+    return mark;
+  };
   return JSON.stringify(state, function (this: Record<string, unknown>, key) {
     // A Buffer's `toJSON` has been applied to the second argument already; the holder has the value as it is.
     const value = this[key];
-    if (value instanceof Map) return { [KIND]: 'map', of: [...value] };
-    if (value instanceof Set) return { [KIND]: 'set', of: [...value] };
-    if (value instanceof Uint8Array) return { [KIND]: 'bytes', of: Buffer.from(value).toString('base64') };
-    if (key === KIND && !('of' in this)) throw new Error(`a state cannot have a key named ${KIND}`);
+    if (value instanceof Map) return marked('map', [...value]);
+    if (value instanceof Set) return marked('set', [...value]);
+    if (value instanceof Uint8Array) return marked('bytes', Buffer.from(value).toString('base64'));
+    if (key === KIND && !marks.has(this)) throw new Error(`a state cannot have a key named ${KIND}`);
     return value;
   });
 }
 
 export function decodeState<S>(text: string): S {
   return JSON.parse(text, (_key, value) => {
-    if (value === null || typeof value !== 'object' || !(KIND in value)) return value;
+    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, KIND)) return value;
     const { of } = value as { of: never };
     switch ((value as Record<string, unknown>)[KIND]) {
       case 'map':

@@ -1,7 +1,7 @@
 // One folder, one server. Two that append to the same journal would each break the other's promises.
 
 import { createHash } from 'node:crypto';
-import { open, realpath, rm } from 'node:fs/promises';
+import { lstat, open, realpath, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { JournalError } from './error.ts';
@@ -52,7 +52,8 @@ function somebodyHome(door: string): Promise<boolean> {
       visit.destroy();
       resolve(true);
     });
-    visit.once('error', () => resolve(false));
+    // Only these two mean that nobody listens. An owner that is too busy to answer, or another person's, is an owner.
+    visit.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
   });
 }
 
@@ -70,7 +71,12 @@ async function clearAway(folder: string, door: string): Promise<void> {
     );
   });
   try {
-    if (!(await somebodyHome(door))) await rm(door, { force: true });
+    if (await somebodyHome(door)) return;
+    // Whatever else goes by this name belongs to the person who chose the folder.
+    const found = await lstat(door).catch(() => undefined);
+    if (found && !found.isSocket())
+      throw new JournalError(`${door} is not ours: move it away, or give another folder with --state-dir`);
+    await rm(door, { force: true });
   } finally {
     await held.close();
     await rm(broom);
