@@ -162,7 +162,7 @@ function answer<K extends FromHost['is']>(host: Host, kind: K): Promise<FromHost
 }
 
 /** The host as it can be started here: built JavaScript from a package, TypeScript from source. */
-function hostScript(): { script: string; flags: string[] } {
+function hostScript(): { script: string; flags: readonly string[] } {
   const here = import.meta.url;
   if (here.endsWith('.js')) return { script: fileURLToPath(new URL('./host.js', here)), flags: [] };
   const script = fileURLToPath(new URL('./host.ts', here));
