@@ -56,6 +56,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const steps: StepResult[] = [];
   let lives: Succession | undefined;
   let client: Client | undefined;
+  let gone = false;
   let fault: Error | undefined;
 
   /** Writes down how the client's own memory has changed. */
@@ -116,15 +117,19 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       const result = await take(step, client, { clock, note, number, aside: false });
       steps.push(result);
       lookAtClient();
-      await lives.settled();
+      await rest(lives);
+      // Noted when all is quiet: what else the step set going, such as a FIN, would else come before it or after it by chance.
+      note({ t: clock(), who: 'client', is: 'answer', step: number, answer: result.answer, failed: result.failed });
       if (!result.failed && cut && 'after' in cut.at && cut.at.after === number) await sever(cut);
       await options.pause?.(all());
       if (result.failed) break;
     }
+    await leave();
+    await rest(lives);
   } catch (error) {
     fault = error as Error;
   } finally {
-    await client?.close().catch(() => {});
+    await leave();
     await lives?.stop();
     untap();
   }
@@ -132,6 +137,13 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const traces = all();
   await remove();
   return { cut, steps, traces, ...(fault ? { fault } : {}) };
+
+  /** The client goes, once. */
+  async function leave(): Promise<void> {
+    if (gone) return;
+    gone = true;
+    await client?.close().catch(() => {});
+  }
 
   async function sever({ is }: Cut): Promise<void> {
     if (!lives || !client) return;
@@ -141,14 +153,17 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       case 'path':
         note({ t: clock(), who: 'client', is: 'moved' });
         await client.move();
-        return lives.settled();
+        return rest(lives);
       case 'kill':
       case 'store':
         await lives.kill();
+        await turn();
         if (options.asides) {
           const where = { host: '127.0.0.1', port: lives.port };
           for (const [index, step] of (story.whileDead ?? []).entries()) {
-            await take(step, where, { clock, note, number: index + 1, aside: true });
+            const number = index + 1;
+            const { answer, failed } = await take(step, where, { clock, note, number, aside: true });
+            note({ t: clock(), who: 'client', is: 'answer', step: number, answer, failed });
           }
         }
         if (is === 'store') {
@@ -184,8 +199,23 @@ async function take<C>(step: Step<C>, client: C, { clock, note, number, aside }:
     (error: Error) => ({ name: step.name, answer: error.message, failed: true }),
   );
   clearTimeout(timer);
-  note({ t: clock(), who: 'client', is: 'answer', step: number, answer: result.answer, failed: result.failed });
   return result;
+}
+
+/**
+ * Resolves when both ends have come to rest, so that the same run always takes the same order. Three turns, because a FIN is
+ * answered by a FIN, and only that one tells the server that the path is gone.
+ */
+async function rest(lives: Succession): Promise<void> {
+  for (let turns = 0; turns < 3; turns++) {
+    await lives.settled();
+    await turn();
+  }
+}
+
+/** One turn of this process's loop: what has arrived by now is read. */
+function turn(): Promise<void> {
+  return new Promise((done) => setImmediate(done));
 }
 
 /** The whole lines of a trace file. What a kill cut short has no line end, and is passed over. */

@@ -1,0 +1,127 @@
+// What every protocol promises (design, section 8). Whoever is in the syllabus is held to it: nothing here names a protocol.
+
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { SYLLABUS } from '../demos/index.ts';
+import type { Arm } from '../src/lab/arm.ts';
+import { judge, litmus } from '../src/lab/litmus.ts';
+import { CUTS } from '../src/lab/story.ts';
+import { PROTOCOLS } from '../src/protocols/index.ts';
+import {
+  entriesOf,
+  play,
+  printed,
+  type Subject,
+  saidIn,
+  torn,
+  unexplained,
+  unforgotten,
+  unlawful,
+  unruly,
+  unsettled,
+  withoutChance,
+} from './promises.ts';
+
+const folderOf = (protocol: string) => fileURLToPath(new URL(`../src/protocols/${protocol}`, import.meta.url));
+const LESSONS = await Promise.all(SYLLABUS.map(async (lesson) => ({ ...lesson, story: await lesson.load() })));
+
+test('every protocol has a lesson, and every lesson a protocol with a telling for each of its designs', () => {
+  const folders = readdirSync(folderOf('.'), { withFileTypes: true }).filter((each) => each.isDirectory());
+  expect(SYLLABUS.map(({ protocol }) => protocol).sort()).toEqual(folders.map(({ name }) => name).sort());
+  expect([...PROTOCOLS].sort()).toEqual(folders.map(({ name }) => name).sort());
+  for (const { protocol, story } of LESSONS) {
+    expect(story.card.name).toBe(protocol);
+    expect(Object.keys(story.designs)).toEqual(Object.keys(story.card.designs));
+  }
+});
+
+describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
+  test('its source has five files, and in them no hidden memory, clock, dice, log or hook', () => {
+    expect(unlawful(folderOf(protocol))).toEqual([]);
+  });
+
+  describe.each(Object.keys(story.card.designs))('%s', (design) => {
+    const subject: Subject = { story, design };
+    const { card } = story;
+    const telling = story.designs[design];
+    const rules = card.designs[design]?.rules;
+    let control: Arm;
+
+    beforeAll(async () => {
+      control = await play(subject);
+    });
+
+    test('the workload is answered, step by step', () => {
+      expect(control.steps.filter((step) => step.failed)).toEqual([]);
+      expect(control.steps.map(({ name }) => name)).toEqual(story.steps.map(({ name }) => name));
+    });
+
+    test('fields explain every bit of every message once, and what is read writes back the same bytes', () => {
+      expect(unexplained(card, saidIn(card, control.traces))).toEqual([]);
+    });
+
+    test('the same stream fed one byte at a time gives the same messages', () => {
+      expect(torn(card, saidIn(card, control.traces))).toEqual([]);
+    });
+
+    test('a server that has met nobody knows nothing', () => {
+      expect(rules?.facts(rules.empty())).toEqual({});
+      expect(rules?.empty()).not.toBe(rules?.empty());
+    });
+
+    test('what the server says is what its rules say', async () => {
+      expect(await unruly(subject, control.traces)).toEqual([]);
+    });
+
+    test('a forget forgets everything: the same process then answers like one that never met anybody', async () => {
+      expect(await unforgotten(subject)).toEqual([]);
+    });
+
+    test('spoiled packets end their own conversation, and a valid workload is answered by the same process', async () => {
+      expect(await unsettled(subject, saidIn(card, control.traces))).toEqual([]);
+    });
+
+    test('the same seed prints the same log', async () => {
+      const again = await play(subject);
+      for (const level of ['line', 'default', 'full'] as const) {
+        expect(printed(entriesOf(subject, again), { level })).toEqual(printed(entriesOf(subject, control), { level }));
+      }
+    });
+
+    test('another seed differs only where a field is marked as rolled by dice', async () => {
+      const other = await play({ ...subject, seed: 2 });
+      const log = (arm: Arm) => printed(withoutChance(entriesOf(subject, arm, true)), { level: 'full', bytes: 'all' });
+      expect(log(other)).toEqual(log(control));
+      const full = (arm: Arm) => printed(entriesOf(subject, arm, true), { level: 'full', bytes: 'all' });
+      const dice = entriesOf(subject, control).some(
+        (entry) => entry.is === 'packet' && entry.fields.some((field) => field.chance),
+      );
+      // Dice that fall alike for all seeds would be no dice.
+      expect(isSame(full(other), full(control))).toBe(!dice);
+    });
+
+    test('the cut that the story is about does what its author claims, and prints the same log twice', async () => {
+      const cut = telling?.cut;
+      const severed = await play(subject, cut);
+      expect(judge(card, control, severed)).toMatchObject({ verdict: telling?.verdict });
+      const again = await play(subject, cut);
+      expect(printed(entriesOf(subject, again))).toEqual(printed(entriesOf(subject, severed)));
+    });
+
+    test('every cut at its worst place does what its author claims', async () => {
+      const row = await litmus({ story, design, seed: 1, origin: process.hrtime.bigint() });
+      const verdicts = Object.fromEntries(row.cuts.map(({ cut, verdict }) => [cut, verdict]));
+      const possible = CUTS.filter((cut) => cut !== 'store' || card.designs[design]?.holds === 'disk');
+      // A claim for each: an author who claims nothing could never be wrong.
+      expect(Object.keys(telling?.claims ?? {}).sort()).toEqual([...possible].sort());
+      expect(verdicts).toEqual(telling?.claims);
+      expect(row.filedUnder).not.toBe('unknown');
+      expect(row.heldBy).not.toBe('unknown');
+    });
+  });
+});
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.join('\n') === other.join('\n');
+}
