@@ -5,6 +5,7 @@ import { type Entry, record } from '../capture/records.ts';
 import type { Trace } from '../capture/trace.ts';
 import { type Arm, playArm } from '../lab/arm.ts';
 import { type Judgement, judge } from '../lab/litmus.ts';
+import { discardHost, type Host, startHost } from '../lab/lives.ts';
 import {
   CUTS,
   type Cut,
@@ -46,6 +47,8 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   const cut = cutAsked(picked, options);
   if (cut) await promisePossible(picked, cut);
   const out = screen(options);
+  // Both arms' first processes start at once; the life after a kill starts when it has to, as it would anywhere.
+  const ahead: Host[] = cut ? [startHost(), startHost()] : [startHost()];
   const origin = process.hrtime.bigint();
   const log = new TerminalLog({ level: options.log, bytes: options.bytes, look: out.look });
   const lines: string[] = [];
@@ -53,49 +56,53 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   /** What the person who predicted is told at the end. */
   let afterwards: Line | undefined;
 
-  if (!options.json) out.print(...introduction(picked, options, out));
-  const control = await show();
-  let severed: Arm | undefined;
-  if (cut && !control.fault) {
-    if (options.predict) await predict();
-    severed = await show(cut);
-  }
-  const judgement = severed && judge(card, control, severed);
-  const header: RunHeader = {
-    is: 'run',
-    version: 1,
-    protocol: card.name,
-    design,
-    seed: options.seed,
-    cut: cut?.is ?? null,
-    at: cut ? placeInWords(cut.at) : null,
-    ...(judgement ? { verdict: judgement.verdict } : {}),
-  };
-  const everything = [printableJson(header), ...lines];
-  if (options.json) process.stdout.write(`${everything.join('\n')}\n`);
-  keepRun(header, everything);
+  try {
+    if (!options.json) out.print(...introduction(picked, options, out));
+    const control = await show();
+    let severed: Arm | undefined;
+    if (cut && !control.fault) {
+      if (options.predict) await predict();
+      severed = await show(cut);
+    }
+    const judgement = severed && judge(card, control, severed);
+    const header: RunHeader = {
+      is: 'run',
+      version: 1,
+      protocol: card.name,
+      design,
+      seed: options.seed,
+      cut: cut?.is ?? null,
+      at: cut ? placeInWords(cut.at) : null,
+      ...(judgement ? { verdict: judgement.verdict } : {}),
+    };
+    const everything = [printableJson(header), ...lines];
+    if (options.json) process.stdout.write(`${everything.join('\n')}\n`);
+    keepRun(header, everything);
 
-  const fault = control.fault ?? severed?.fault;
-  if (fault) throw fault;
-  if (!judgement || !cut) {
-    const failed = control.steps.some((step) => step.failed);
-    if (!options.json)
-      out.print(
-        [],
-        ...ending(
-          failed
-            ? 'The control arm failed: there is nothing to compare a cut with.'
-            : 'Nothing was cut, and every step was answered.',
-          `amnesia demo ${card.name}/${design} --cut ${telling.cut.is}`,
-          out,
-        ),
-      );
-    return failed ? EXIT.unknown : EXIT.asClaimed;
+    const fault = control.fault ?? severed?.fault;
+    if (fault) throw fault;
+    if (!judgement || !cut) {
+      const failed = control.steps.some((step) => step.failed);
+      if (!options.json)
+        out.print(
+          [],
+          ...ending(
+            failed
+              ? 'The control arm failed: there is nothing to compare a cut with.'
+              : 'Nothing was cut, and every step was answered.',
+            `amnesia demo ${card.name}/${design} --cut ${telling.cut.is}`,
+            out,
+          ),
+        );
+      return failed ? EXIT.unknown : EXIT.asClaimed;
+    }
+    const claim = claimed(picked, cut);
+    const code = compare(judgement.verdict, claim);
+    if (!options.json) conclude(judgement, claim, code);
+    return code;
+  } finally {
+    for (const host of ahead) await discardHost(host);
   }
-  const claim = claimed(picked, cut);
-  const code = compare(judgement.verdict, claim);
-  if (!options.json) conclude(judgement, claim, code);
-  return code;
 
   /** Plays one arm and shows it: as it goes with `--step`, at its end otherwise. */
   async function show(withCut?: Cut): Promise<Arm> {
@@ -122,6 +129,7 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
       seed: options.seed,
       origin,
       asides: true,
+      host: () => ahead.shift() ?? startHost(),
       ...(withCut ? { cut: withCut } : {}),
       ...(options.step && !options.json
         ? {
