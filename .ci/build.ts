@@ -18,5 +18,7 @@ await build({
   keepNames: true,
   logLevel: 'warning',
   // A bundled dependency may still be CommonJS and ask for `require`.
-  banner: { js: "import { createRequire as amnesiaRequire } from 'node:module'; const require = amnesiaRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as amnesiaRequire } from 'node:module'; const require = amnesiaRequire(import.meta.url);",
+  },
 });

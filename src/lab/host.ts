@@ -71,7 +71,13 @@ async function begin(options: LifeOptions) {
     const { tap } = await import('../capture/tap.ts');
     const { armed } = await import('./armed.ts');
     file = fileSink(options.trace);
-    untap = tap({ who, sink, clock, group: { hold: (trace) => file?.hold(trace), flush: () => file?.flush() }, ...(options.kill ? { watch: armed(card, options.kill, sink, who, clock) } : {}) });
+    untap = tap({
+      who,
+      sink,
+      clock,
+      group: { hold: (trace) => file?.hold(trace), flush: () => file?.flush() },
+      ...(options.kill ? { watch: armed(card, options.kill, sink, who, clock) } : {}),
+    });
   }
 
   const observe = options.trace ? sink : undefined;

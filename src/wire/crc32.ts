@@ -17,7 +17,11 @@ export function crc32(bytes: Buffer, before = 0): number {
   let at = 0;
   for (const groups = bytes.length - 3; at < groups; at += 4) {
     sum ^= byte(bytes, at) | (byte(bytes, at + 1) << 8) | (byte(bytes, at + 2) << 16) | (byte(bytes, at + 3) << 24);
-    sum = (FIRST[sum & 255] as number) ^ (SECOND[(sum >>> 8) & 255] as number) ^ (THIRD[(sum >>> 16) & 255] as number) ^ (LAST[sum >>> 24] as number);
+    sum =
+      (FIRST[sum & 255] as number) ^
+      (SECOND[(sum >>> 8) & 255] as number) ^
+      (THIRD[(sum >>> 16) & 255] as number) ^
+      (LAST[sum >>> 24] as number);
   }
   for (; at < bytes.length; at++) sum = (LAST[(sum ^ byte(bytes, at)) & 255] as number) ^ (sum >>> 8);
   return ~sum >>> 0;

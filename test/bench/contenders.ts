@@ -32,7 +32,13 @@ export async function bare(name: string, kind: 'dgram' | 'net'): Promise<Contend
 }
 
 /** One of ours. `folder` is where it may write: its journal, and with `tapped` its trace. */
-export async function ours(name: string, protocol: string, design: string, folder: string, { tapped = false } = {}): Promise<Contender> {
+export async function ours(
+  name: string,
+  protocol: string,
+  design: string,
+  folder: string,
+  { tapped = false } = {},
+): Promise<Contender> {
   const options: LifeOptions = {
     protocol,
     design,

@@ -23,7 +23,11 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
       await ours('udp-echo', 'udp-echo', 'plain', folder),
       await ours('udp-echo, tap writing records', 'udp-echo', 'plain', folder, { tapped: true }),
     ];
-    const [, , untapped, tapped] = await rounds('udp-echo: 20,000 datagrams of 32 bytes, 64 outstanding', contenders, ({ port }) => datagrams(port, 20_000, 32, 64));
+    const [, , untapped, tapped] = await rounds(
+      'udp-echo: 20,000 datagrams of 32 bytes, 64 outstanding',
+      contenders,
+      ({ port }) => datagrams(port, 20_000, 32, 64),
+    );
     for (const each of contenders) await each.stop();
     return [
       promised('udp-echo untapped / bare dgram', median(untapped?.ratios ?? []), { least: 0.95 }),
@@ -40,8 +44,16 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
     const kind = (name: string) => (name.startsWith('bare') ? 'echo' : 'session');
     const many = { connections: 16, inFlight: 64, count: 10_000 };
     const one = { connections: 1, inFlight: 1, count: 5_000 };
-    const bulk = await rounds('tcp-session: 16 connections × 64 frames of 32 bytes in flight, 160,000 frames', contenders, ({ name, port }) => frames(port, kind(name), many));
-    const single = await rounds('tcp-session: one connection, one frame in flight, 5,000 frames', contenders, ({ name, port }) => frames(port, kind(name), one));
+    const bulk = await rounds(
+      'tcp-session: 16 connections × 64 frames of 32 bytes in flight, 160,000 frames',
+      contenders,
+      ({ name, port }) => frames(port, kind(name), many),
+    );
+    const single = await rounds(
+      'tcp-session: one connection, one frame in flight, 5,000 frames',
+      contenders,
+      ({ name, port }) => frames(port, kind(name), one),
+    );
     for (const each of contenders) await each.stop();
     return [
       promised('memory / bare net echo, 16 × 64 in flight', median(bulk[2]?.ratios ?? []), { least: 0.45 }),
@@ -56,16 +68,31 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
     ];
     const many = { connections: 16, inFlight: 64, count: 4_000 };
     const one = { connections: 1, inFlight: 1, count: 300 };
-    const bulk = await rounds('tcp-session: 16 connections × 64 frames in flight, 64,000 frames, the same disk', contenders, ({ port }) => frames(port, 'session', many));
-    const single = await rounds('tcp-session: one connection, one frame in flight, 300 frames', contenders, ({ port }) => frames(port, 'session', one), 7);
+    const bulk = await rounds(
+      'tcp-session: 16 connections × 64 frames in flight, 64,000 frames, the same disk',
+      contenders,
+      ({ port }) => frames(port, 'session', many),
+    );
+    const single = await rounds(
+      'tcp-session: one connection, one frame in flight, 300 frames',
+      contenders,
+      ({ port }) => frames(port, 'session', one),
+      7,
+    );
     for (const each of contenders) await each.stop();
     const each = await syncs(folder);
-    say(`  one write and fdatasync of 4 KiB on this disk: ${spread(each, 0)} µs; one frame at a time pays one for each answer (ratio ${spread(single[1]?.ratios ?? [])})`);
+    say(
+      `  one write and fdatasync of 4 KiB on this disk: ${spread(each, 0)} µs; one frame at a time pays one for each answer (ratio ${spread(single[1]?.ratios ?? [])})`,
+    );
     return [promised('disk / memory, 16 × 64 in flight', median(bulk[1]?.ratios ?? []), { least: 0.25 })];
   },
 
   async memory() {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', ...process.execArgv, fileURLToPath(new URL('./sessions.ts', import.meta.url))]);
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      '--expose-gc',
+      ...process.execArgv,
+      fileURLToPath(new URL('./sessions.ts', import.meta.url)),
+    ]);
     const [sessions = 0, bytes = Number.NaN] = stdout.trim().split(' ').map(Number);
     say(`\ntcp-session: memory of ${sessions.toLocaleString('en')} idle sessions`);
     return [promised('bytes per idle session', bytes, { most: 200 })];
@@ -115,8 +142,17 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
 };
 
 /** Kills a server and has it answer again, on the same port. Resolves to how long that took, in milliseconds. */
-async function restart(folder: string, host: { script: string; flags: readonly string[] } | undefined): Promise<number> {
-  const options = { protocol: 'udp-echo', design: 'plain', host: '127.0.0.1', origin: String(process.hrtime.bigint()), folder };
+async function restart(
+  folder: string,
+  host: { script: string; flags: readonly string[] } | undefined,
+): Promise<number> {
+  const options = {
+    protocol: 'udp-echo',
+    design: 'plain',
+    host: '127.0.0.1',
+    origin: String(process.hrtime.bigint()),
+    folder,
+  };
   const begin = (who: string, port: number) => beginLife({ ...options, who, port }, startHost(host));
   const first = await begin('echo/1', 0);
   const client = await card.connect({ host: '127.0.0.1', port: first.port, world: REAL_WORLD, waits: REAL_WAITS });
@@ -148,8 +184,11 @@ async function syncs(folder: string): Promise<number[]> {
 
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in BENCHES));
-if (unknown.length > 0) throw new Error(`there is no bench ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`);
-say(`Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}, ${process.platform}`);
+if (unknown.length > 0)
+  throw new Error(`there is no bench ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`);
+say(
+  `Node ${process.version}, ${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}, ${process.platform}`,
+);
 const kept: boolean[] = [];
 for (const [name, bench] of Object.entries(BENCHES)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;

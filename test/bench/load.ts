@@ -54,7 +54,11 @@ const HEADER = 8;
  * Sends DATA frames of 32 bytes on each connection and waits for the answers. To a server of ours it opens a session first,
  * and each answer is an ACK of 16 bytes; a bare echo sends the same 32 bytes back. Resolves to frames per second.
  */
-export async function frames(port: number, kind: 'session' | 'echo', { connections, inFlight, count }: FrameLoad): Promise<number> {
+export async function frames(
+  port: number,
+  kind: 'session' | 'echo',
+  { connections, inFlight, count }: FrameLoad,
+): Promise<number> {
   const answer = kind === 'session' ? 16 : FRAME;
   const sockets = await Promise.all(
     Array.from({ length: connections }, async () => {

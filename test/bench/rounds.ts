@@ -13,7 +13,12 @@ export interface Outcome {
 }
 
 /** Runs every contender in every round, each round beginning with another one, and prints what came of it. */
-export async function rounds(title: string, contenders: readonly Contender[], load: (contender: Contender) => Promise<number>, count = 15): Promise<Outcome[]> {
+export async function rounds(
+  title: string,
+  contenders: readonly Contender[],
+  load: (contender: Contender) => Promise<number>,
+  count = 15,
+): Promise<Outcome[]> {
   for (const contender of contenders) await load(contender);
   const rates = contenders.map((): number[] => []);
   const used = contenders.map(() => 0);
@@ -34,7 +39,9 @@ export async function rounds(title: string, contenders: readonly Contender[], lo
   });
   say(`\n${title} (${count} rounds, medians, quartiles in brackets)`);
   for (const { name, rates: own, ratios, cpu } of outcomes) {
-    say(`  ${name.padEnd(34)} ${Math.round(median(own)).toString().padStart(8)}/s   ratio ${spread(ratios)}   cpu per unit ${cpu.toFixed(2)}`);
+    say(
+      `  ${name.padEnd(34)} ${Math.round(median(own)).toString().padStart(8)}/s   ratio ${spread(ratios)}   cpu per unit ${cpu.toFixed(2)}`,
+    );
   }
   return outcomes;
 }

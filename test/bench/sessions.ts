@@ -14,7 +14,8 @@ collect();
 const before = process.memoryUsage().heapUsed;
 for (let i = 0; i < SESSIONS; i++) {
   const path = `127.0.0.1:${i}`;
-  for (const event of rules.decide(state, { type: 'OPEN', seq: i * 7919 }, path, REAL_WORLD).events) rules.apply(state, event);
+  for (const event of rules.decide(state, { type: 'OPEN', seq: i * 7919 }, path, REAL_WORLD).events)
+    rules.apply(state, event);
   // The client goes away; its session stays. An idle session is one that no connection speaks for.
   for (const event of rules.part?.(state, path, REAL_WORLD).events ?? []) rules.apply(state, event);
 }
