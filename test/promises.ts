@@ -405,7 +405,8 @@ async function overTcp(card: AnyCard, port: number, messages: readonly Buffer[])
     const { error } = inbox.push(chunk);
     if (error) wrong.push(`it answers ${chunk.toString('hex')}: ${error.message}`);
   });
-  const closed = once(socket, 'close');
+  // A reset is an end like any other.
+  const closed = new Promise((gone) => socket.on('close', gone));
   socket.end(Buffer.concat(messages));
   const over = new AbortController();
   await Promise.race([

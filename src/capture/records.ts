@@ -103,7 +103,12 @@ interface Stream {
   count: { sent: number; read: number };
   /** By number, the last {@link WINDOW} of them. */
   packets: Map<number, PacketRow & { row: number }>;
-  lost?: WireError;
+  /** Why no more messages can be framed, per end: each comes to that point in its own time. */
+  lost: { sent?: WireError; read?: WireError };
+  /** Bytes since then, per end. */
+  lumped: { sent: number; read: number };
+  /** Why no more messages can be read, though they can be framed. */
+  unreadable?: WireError;
 }
 
 interface Conversation {
@@ -296,6 +301,8 @@ export class Recorder {
         begun: { sent: NO_BYTES, read: NO_BYTES },
         count: { sent: 0, read: 0 },
         packets: new Map(),
+        lost: {},
+        lumped: { sent: 0, read: 0 },
       });
       conversation = { client, up: stream(), down: stream(), seen: new Map(), links: new Set() };
       makeRoom(this.conversations);
@@ -345,16 +352,10 @@ export class Recorder {
       : { from: byClient ? (this.life?.who ?? 'nobody') : trace.who, to: this.name(client) };
     const chunk = Buffer.from(trace.base64, 'base64');
 
-    for (const message of this.framed(stream, trace.way, chunk)) {
-      const nth = stream.count[trace.way]++;
-      const known =
-        this.options.card.transport === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
-      if (known) {
-        if (trace.way === 'read') known.read = true;
-        if (byClient) this.lastOfClient = known;
-        continue;
-      }
-      const explained = this.explain(message, side, conversation.seen, stream);
+    const { messages, lump } = this.framed(stream, trace.way, chunk);
+
+    const add = (message: Buffer, wrong?: WireError): PacketRow & { row: number } => {
+      const explained = this.explain(message, side, conversation.seen, stream, wrong);
       const packet: PacketRow = {
         is: 'packet',
         ...ends,
@@ -364,21 +365,37 @@ export class Recorder {
         memory: [],
       };
       if (trace.way === 'read') packet.read = true;
-      else if (byClient) packet.read = false;
+      else if (byClient && !wrong) packet.read = false;
       row(packet);
       // The entry is what is handed out, so the entry is what must be completed later.
       const entry = this.entries.at(-1) as PacketRow & { row: number };
+      if (byClient) this.lastOfClient = entry;
+      return entry;
+    };
+
+    for (const message of messages) {
+      const nth = stream.count[trace.way]++;
+      const known =
+        this.options.card.transport === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
+      if (known) {
+        if (trace.way === 'read') known.read = true;
+        if (byClient) this.lastOfClient = known;
+        continue;
+      }
+      const entry = add(message);
       stream.packets.set(nth, entry);
       stream.packets.delete(nth - WINDOW);
       raw.set(entry, message);
-      if (byClient) this.lastOfClient = entry;
     }
+    const fresh = unseen(stream, trace.way, lump);
+    if (fresh.length > 0) add(fresh, stream.lost[trace.way]);
   }
 
   /** The whole messages among what one end has let through. Once a stream is wrong, the rest of it is one lump per chunk. */
-  private framed(stream: Stream, way: 'sent' | 'read', chunk: Buffer): Buffer[] {
+  private framed(stream: Stream, way: 'sent' | 'read', chunk: Buffer): { messages: Buffer[]; lump: Buffer } {
     const { card } = this.options;
-    if (card.transport === 'udp' || stream.lost) return [chunk];
+    if (card.transport === 'udp') return { messages: [chunk], lump: NO_BYTES };
+    if (stream.lost[way]) return { messages: [], lump: chunk };
     const bytes = Buffer.concat([stream.begun[way], chunk]);
     const messages: Buffer[] = [];
     let start = 0;
@@ -391,27 +408,29 @@ export class Recorder {
       }
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      stream.lost = error;
-      messages.push(bytes.subarray(start));
-      start = bytes.length;
+      stream.lost[way] = error;
+      stream.begun[way] = NO_BYTES;
+      return { messages, lump: bytes.subarray(start) };
     }
     stream.begun[way] = bytes.subarray(start);
-    return messages;
+    return { messages, lump: NO_BYTES };
   }
 
-  private explain(bytes: Buffer, side: Side, seen: Seen, stream: Stream) {
+  /** `wrong`: already known to be no message. */
+  private explain(bytes: Buffer, side: Side, seen: Seen, stream: Stream, wrong = stream.unreadable) {
     const { wire } = this.options.card;
     const reader = new Reader(bytes, { annotate: true });
     const fields = reader.fields ?? [];
     try {
-      if (stream.lost) throw stream.lost;
+      if (wrong) throw wrong;
       const message = wire.read(reader, side);
       reader.finish();
       const leans = wire.leans(message, side, seen);
       return { kind: wire.kind(message), says: wire.says(message), ...this.veiled(bytes, fields), leans };
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
-      stream.lost = error;
+      // A stream cannot be read on after an error; the next datagram has nothing to do with this one.
+      if (this.options.card.transport === 'tcp') stream.unreadable = error;
       // What could be read keeps its names; the rest is shown as what it is, bytes.
       if (reader.at < bytes.length) {
         fields.push({
@@ -465,6 +484,15 @@ function unread(stream: Stream, message: Buffer, way: 'sent' | 'read'): (PacketR
   for (const packet of stream.packets.values())
     if (packet.read !== true && raw.get(packet)?.equals(message)) return packet;
   return undefined;
+}
+
+/** The part of a lump that the other end has not shown yet. The two ends cut a stream into chunks as they like. */
+function unseen(stream: Stream, way: 'sent' | 'read', lump: Buffer): Buffer {
+  const { lumped } = stream;
+  const shown = Math.max(lumped.sent, lumped.read);
+  lumped[way] += lump.length;
+  const fresh = Math.max(0, Math.min(lump.length, lumped[way] - shown));
+  return lump.subarray(lump.length - fresh);
 }
 
 /** The entries of a whole arm, from its traces. */

@@ -1,0 +1,430 @@
+// Traces become records: both ends of one message are one row, every byte has a name, and nothing is kept for ever.
+
+import { describe, expect, test } from 'vitest';
+import { type Entry, type PacketRow, Recorder, record } from '../src/capture/records.ts';
+import type { LinkEvent, Trace } from '../src/capture/trace.ts';
+import { readTraces } from '../src/lab/arm.ts';
+import type { AnyCard } from '../src/protocols/index.ts';
+import { card as session } from '../src/protocols/tcp-session/index.ts';
+import type { Message } from '../src/protocols/tcp-session/wire.ts';
+import { card as echo } from '../src/protocols/udp-echo/index.ts';
+import type { Reader } from '../src/wire/fields.ts';
+import { encode, type Side } from '../src/wire/wire.ts';
+
+const SERVER = '127.0.0.1:7070';
+const ANNA = '127.0.0.1:50001';
+const BERT = '127.0.0.1:50002';
+const TOKEN = 'AAECAwQFBgcICQoLDA0ODw';
+
+/** What happened, in order: each trace gets the next nanosecond. */
+function story(...traces: object[]): Trace[] {
+  return traces.map((trace, t) => ({ t, ...trace }) as Trace);
+}
+const born = (who = 'session/1', pid = 1, facts = {}) => ({ who, is: 'born', pid, path: SERVER, facts, notes: [] });
+const bytes = (who: string, way: 'sent' | 'read', local: string, remote: string, what: Buffer | string) => ({
+  who,
+  is: 'bytes',
+  way,
+  local,
+  remote,
+  base64: Buffer.from(what).toString('base64'),
+});
+/** Said by a client at `path`, as its own end saw it; and heard by the server, as the server's end saw it. */
+const says = (path: string, what: Buffer | string) => bytes('client', 'sent', path, SERVER, what);
+const hears = (path: string, what: Buffer | string) => bytes('session/1', 'read', SERVER, path, what);
+const answers = (path: string, what: Buffer | string) => bytes('session/1', 'sent', SERVER, path, what);
+const learns = (path: string, what: Buffer | string) => bytes('client', 'read', path, SERVER, what);
+const link = (who: string, what: LinkEvent, local: string, remote: string) => ({
+  who,
+  is: 'link',
+  what,
+  local,
+  remote,
+});
+const wired = (message: Message) => encode(session.wire, message);
+
+const OPEN = wired({ type: 'OPEN', seq: 1000 });
+const OPENED = wired({ type: 'OPENED', session: 1, token: TOKEN, next: 1000, window: 4096 });
+const DATA = wired({ type: 'DATA', seq: 1000, payload: Buffer.from('hi') });
+const ACK = wired({ type: 'ACK', code: 0, next: 1002, window: 4096, digest: 7 });
+
+const recorded = (traces: Trace[], card: unknown = session, more = {}) =>
+  record(traces, { card: card as AnyCard, ...more });
+const packets = (entries: readonly Entry[]) =>
+  entries.filter((entry): entry is Entry & PacketRow & { row: number } => entry.is === 'packet');
+const inShort = (entries: readonly Entry[]) =>
+  entries.map((entry) => {
+    if (entry.is === 'packet')
+      return `${entry.from} → ${entry.to} ${entry.kind}${entry.read === false ? ' (not read)' : ''}`;
+    if (entry.is === 'link') return `${entry.from} → ${entry.to} ${entry.what}${entry.dead ? ' (dead)' : ''}`;
+    return entry.is;
+  });
+
+describe('both ends of one message are one row', () => {
+  test('sent here and read there, cut into chunks as the network likes', () => {
+    const entries = recorded(
+      story(
+        born(),
+        says(ANNA, Buffer.concat([OPEN, DATA])),
+        hears(ANNA, OPEN.subarray(0, 3)),
+        hears(ANNA, Buffer.concat([OPEN.subarray(3), DATA.subarray(0, 1)])),
+        hears(ANNA, DATA.subarray(1)),
+        answers(ANNA, Buffer.concat([OPENED, ACK])),
+        learns(ANNA, Buffer.concat([OPENED, ACK.subarray(0, 5)])),
+        learns(ANNA, ACK.subarray(5)),
+      ),
+    );
+    expect(inShort(entries)).toEqual([
+      'life',
+      'client → session/1 OPEN',
+      'client → session/1 DATA',
+      'session/1 → client OPENED',
+      'session/1 → client ACK',
+    ]);
+    expect(packets(entries).map(({ read, row }) => ({ read, row }))).toEqual(
+      [2, 3, 4, 5].map((row) => ({ read: true, row })),
+    );
+  });
+
+  test('whichever end is seen first', () => {
+    expect(inShort(recorded(story(born(), answers(ANNA, OPENED), learns(ANNA, OPENED))))).toEqual(
+      inShort(recorded(story(born(), learns(ANNA, OPENED), answers(ANNA, OPENED)))),
+    );
+  });
+
+  test('a datagram that nobody read says so, and the same bytes sent again are read in its stead', () => {
+    const entries = recorded(
+      story(
+        born(),
+        says(ANNA, 'one'),
+        says(ANNA, 'two'),
+        hears(ANNA, 'two'),
+        answers(ANNA, 'two'),
+        learns(ANNA, 'two'),
+      ),
+      echo,
+    );
+    expect(inShort(entries)).toEqual([
+      'life',
+      'client → session/1 ECHO (not read)',
+      'client → session/1 ECHO',
+      'session/1 → client REPLY',
+    ]);
+  });
+
+  test('an empty datagram is a row too', () => {
+    const entries = packets(recorded(story(born(), says(ANNA, ''), hears(ANNA, '')), echo));
+    expect(entries).toMatchObject([{ kind: 'ECHO', length: 0, hex: '', read: true }]);
+  });
+
+  test('conversations side by side do not get mixed up', () => {
+    const entries = recorded(
+      story(
+        born(),
+        says(ANNA, OPEN),
+        says(BERT, OPEN.subarray(0, 5)),
+        hears(BERT, OPEN.subarray(0, 5)),
+        hears(ANNA, OPEN),
+        says(BERT, OPEN.subarray(5)),
+        answers(ANNA, OPENED),
+        hears(BERT, OPEN.subarray(5)),
+        answers(BERT, OPENED),
+        learns(BERT, OPENED),
+        learns(ANNA, OPENED),
+      ),
+    );
+    expect(inShort(entries)).toEqual([
+      'life',
+      'client → session/1 OPEN',
+      'client@2 → session/1 OPEN',
+      'session/1 → client OPENED',
+      'session/1 → client@2 OPENED',
+    ]);
+    expect(packets(entries).every(({ read }) => read)).toBe(true);
+  });
+});
+
+describe('what a connection goes through', () => {
+  test('connected and accepted are one row, and so are the two ends of a FIN and of a reset', () => {
+    const entries = recorded(
+      story(
+        born(),
+        link('client', 'connected', ANNA, SERVER),
+        link('session/1', 'accepted', SERVER, ANNA),
+        link('session/1', 'fin sent', SERVER, ANNA),
+        link('client', 'fin read', ANNA, SERVER),
+        link('client', 'fin sent', ANNA, SERVER),
+        link('session/1', 'fin read', SERVER, ANNA),
+        link('session/1', 'accepted', SERVER, BERT),
+        link('client', 'connected', BERT, SERVER),
+        link('client', 'reset sent', BERT, SERVER),
+        link('session/1', 'reset read', SERVER, BERT),
+      ),
+    );
+    expect(inShort(entries)).toEqual([
+      'life',
+      'client → session/1 connected',
+      'session/1 → client fin sent',
+      'client → session/1 fin sent',
+      'client@2 → session/1 connected',
+      'client@2 → session/1 reset sent',
+    ]);
+  });
+
+  test('what a dead process seems to do is its kernel', () => {
+    const entries = recorded(
+      story(
+        born(),
+        link('client', 'connected', ANNA, SERVER),
+        { who: 'session/1', is: 'kill', pid: 1 },
+        link('client', 'fin read', ANNA, SERVER),
+        link('client', 'broken pipe', ANNA, SERVER),
+        link('client', 'refused', '', SERVER),
+        { who: 'session/1', is: 'died', signal: 'SIGKILL', code: null },
+        born('session/2', 2),
+        link('client', 'connected', BERT, SERVER),
+      ),
+    );
+    expect(inShort(entries)).toEqual([
+      'life',
+      'client → session/1 connected',
+      'cut',
+      'session/1 → client fin sent (dead)',
+      'client → nobody broken pipe',
+      'client → nobody refused',
+      'life',
+      'client@2 → session/2 connected',
+    ]);
+  });
+
+  test('unread bytes of a dead process come back as a reset', () => {
+    const entries = recorded(
+      story(
+        born(),
+        link('client', 'connected', ANNA, SERVER),
+        { who: 'session/1', is: 'kill', pid: 1 },
+        link('client', 'reset read', ANNA, SERVER),
+      ),
+    );
+    expect(inShort(entries).at(-1)).toBe('session/1 → client reset sent (dead)');
+  });
+
+  test('a life that ended by itself has a row; one that was killed has only that of the kill', () => {
+    const died = { who: 'session/1', is: 'died', signal: null, code: 1 };
+    expect(inShort(recorded(story(born(), died)))).toEqual(['life', 'died']);
+    expect(inShort(recorded(story(born(), { who: 'session/1', is: 'kill', pid: 1 }, died)))).toEqual(['life', 'cut']);
+  });
+});
+
+describe('bytes that are no message', () => {
+  test('keep the names of what could be read, and tell where it went wrong', () => {
+    const wrong = Buffer.from([0x15, 0, 0, 12, ...new Array(12).fill(0)]);
+    const [packet] = packets(recorded(story(born(), says(ANNA, wrong), hears(ANNA, wrong))));
+    expect(packet).toMatchObject({
+      kind: 'MALFORMED',
+      malformed: { at: 0, why: 'ACK is not for a client to say (byte 0)' },
+      length: 16,
+      read: true,
+    });
+    expect(packet?.fields.map(({ id, start, end }) => [id, start, end])).toEqual([
+      ['version', 0, 1],
+      ['type', 0, 1],
+      ['rest', 1, 16],
+    ]);
+  });
+
+  const NOISE = 'GET / HTTP/1.1';
+
+  test('spoil nothing before them, in the same chunk or not', () => {
+    const together = Buffer.concat([OPEN, Buffer.from(NOISE)]);
+    const entries = packets(
+      recorded(
+        story(born(), says(ANNA, together), hears(ANNA, together), says(ANNA, 'Host: x'), hears(ANNA, 'Host: x')),
+      ),
+    );
+    expect(entries.map(({ kind, says }) => `${kind} ${says}`)).toEqual([
+      'OPEN seq=1000',
+      `MALFORMED "${NOISE}"`,
+      'MALFORMED "Host: x"',
+    ]);
+    expect(entries[0]?.read).toBe(true);
+  });
+
+  test.each([
+    ['sent in two, read in one', [NOISE.slice(0, 5), NOISE.slice(5)], [NOISE]],
+    ['sent in one, read in two', [NOISE], [NOISE.slice(0, 5), NOISE.slice(5)]],
+  ])('are shown once: %s', (_how, sent, read) => {
+    const entries = packets(
+      recorded(story(born(), ...sent.map((part) => says(ANNA, part)), ...read.map((part) => hears(ANNA, part)))),
+    );
+    expect(entries.map(({ length }) => length)).toEqual(sent.map((part) => part.length));
+    const other = packets(
+      recorded(story(born(), ...read.map((part) => hears(ANNA, part)), ...sent.map((part) => says(ANNA, part)))),
+    );
+    expect(other.map(({ length }) => length)).toEqual(read.map((part) => part.length));
+  });
+
+  test('that can be framed and not read make the rest of the stream unreadable', () => {
+    const wrong = Buffer.from(OPEN);
+    wrong.writeUInt8(9, 1);
+    const entries = packets(recorded(story(born(), says(ANNA, Buffer.concat([OPEN, wrong])), says(ANNA, OPEN))));
+    expect(entries.map(({ kind }) => kind)).toEqual(['OPEN', 'MALFORMED', 'MALFORMED']);
+  });
+
+  test('in a datagram say nothing about the next one', () => {
+    const fussy = {
+      ...echo,
+      wire: {
+        ...echo.wire,
+        read: (reader: Reader, from: Side) =>
+          reader.left === 0 ? reader.wrong('too short', undefined, 0) : echo.wire.read(reader, from),
+      },
+    };
+    const entries = packets(recorded(story(born(), says(ANNA, ''), says(ANNA, 'x')), fussy));
+    expect(entries.map(({ kind }) => kind)).toEqual(['MALFORMED', 'ECHO']);
+  });
+
+  test('control characters are drawn, never obeyed', () => {
+    const [packet] = packets(recorded(story(born(), says(ANNA, '\u001b[2J\u202e')), echo));
+    expect(packet?.says).toBe('"\\x1b[2J\\u{202e}"');
+  });
+});
+
+describe('secrets', () => {
+  const secret = Buffer.from(TOKEN, 'base64url').toString('hex');
+
+  test('are veiled in the bytes and in the fields', () => {
+    const [packet] = packets(recorded(story(born(), answers(ANNA, OPENED))));
+    expect(packet?.hex).toBe(`1200001c00000001${'**'.repeat(16)}000003e800001000`);
+    expect(packet?.fields.find(({ id }) => id === 'token')).toMatchObject({ value: '***', show: '***' });
+    expect(JSON.stringify(packet)).not.toContain(secret);
+    expect(JSON.stringify(packet)).not.toContain(TOKEN);
+  });
+
+  test('are shown when somebody asks for them', () => {
+    const [packet] = packets(recorded(story(born(), answers(ANNA, OPENED)), session, { showSecrets: true }));
+    expect(packet?.hex).toBe(OPENED.toString('hex'));
+    expect(packet?.fields.find(({ id }) => id === 'token')).toMatchObject({ show: secret });
+  });
+});
+
+describe('memory', () => {
+  const changes = [{ subject: 'session[1]', after: `open, spoken for by ${ANNA}` }];
+
+  test('stands with the packet that brought it about, whoever is in between, with paths by their names', () => {
+    const entries = packets(
+      recorded(
+        story(
+          born(),
+          says(ANNA, OPEN),
+          hears(ANNA, OPEN),
+          says(BERT, OPEN),
+          hears(BERT, OPEN),
+          {
+            who: 'session/1',
+            is: 'memory',
+            because: { path: BERT, nth: 1 },
+            changes: [{ subject: `path[${BERT}]`, after: 'x' }],
+          },
+          { who: 'session/1', is: 'memory', because: { path: ANNA, nth: 1 }, changes },
+        ),
+      ),
+    );
+    expect(entries.map(({ memory }) => memory)).toEqual([
+      [{ holder: 'session/1', changes: [{ subject: 'session[1]', after: 'open, spoken for by client' }] }],
+      [{ holder: 'session/1', changes: [{ subject: 'path[client@2]', after: 'x' }] }],
+    ]);
+  });
+
+  test('that changed without a message has a row of its own', () => {
+    const entries = recorded(
+      story(born(), says(ANNA, OPEN), hears(ANNA, OPEN), { who: 'session/1', is: 'memory', changes }),
+    );
+    expect(entries.at(-1)).toMatchObject({ is: 'memory', holder: 'session/1', row: 3 });
+  });
+
+  test('of the client stands with what it sent or read last, and not across a step', () => {
+    const known = { who: 'client', is: 'memory', changes: [{ subject: 'a', after: 'b' }] };
+    const step = { who: 'client', is: 'step', step: 2, name: 'next', aside: false };
+    const [packet, ...rest] = recorded(story(says(ANNA, OPEN), known, step, known));
+    expect(packet).toMatchObject({ memory: [{ holder: 'client' }] });
+    expect(rest.map(({ is }) => is)).toEqual(['step', 'memory']);
+  });
+
+  test('is what a cut finds', () => {
+    const entries = recorded(
+      story(
+        born('session/1', 1, { old: 'x' }),
+        {
+          who: 'session/1',
+          is: 'memory',
+          changes: [
+            { subject: 'new', after: 'y' },
+            { subject: 'old', before: 'x' },
+          ],
+        },
+        { who: 'session/1', is: 'kill', pid: 1, on: 'read 2 DATA' },
+      ),
+    );
+    expect(entries.at(-1)).toMatchObject({
+      is: 'cut',
+      cut: 'kill',
+      who: 'session/1',
+      on: 'read 2 DATA',
+      facts: { new: 'y' },
+    });
+  });
+
+  test('that a forget left behind is told', () => {
+    const forgot = (left: object) =>
+      recorded(story(born(), { who: 'session/1', is: 'forgot', facts: { a: 'b' }, left })).at(-1);
+    expect(forgot({})).not.toHaveProperty('left');
+    expect(forgot({ a: 'b' })).toMatchObject({ cut: 'forget', facts: { a: 'b' }, left: { a: 'b' } });
+  });
+});
+
+describe('bounds', () => {
+  test('a line that a kill cut short is passed over', () => {
+    const whole = JSON.stringify({ t: 1, who: 'client', is: 'moved' });
+    expect(readTraces(`${whole}\n${whole.slice(0, 20)}`)).toHaveLength(1);
+    expect(readTraces(`${whole}\n`)).toHaveLength(1);
+    expect(readTraces(whole.slice(0, 20))).toEqual([]);
+    expect(readTraces('')).toEqual([]);
+  });
+
+  test('entries that were taken are let go of, and a packet taken is still completed', () => {
+    const recorder = new Recorder({ card: session as unknown as AnyCard });
+    const [first, says1, heard] = story(born(), says(ANNA, OPEN), hears(ANNA, OPEN));
+    for (const trace of [first, says1]) if (trace) recorder.push(trace);
+    const taken = recorder.take();
+    expect(recorder.entries).toEqual([]);
+    if (heard) recorder.push(heard);
+    expect(recorder.entries).toEqual([]);
+    expect(packets(taken)).toMatchObject([{ read: true }]);
+  });
+
+  test('of a long conversation the last thousand packets are kept in mind, and of many clients the last four thousand', () => {
+    const recorder = new Recorder({ card: echo as unknown as AnyCard });
+    const push = (trace: object) => recorder.push({ t: 0, ...trace } as Trace);
+    push(born());
+    for (let at = 0; at < 1500; at++) push(says(ANNA, `${at}`));
+    for (let at = 0; at < 5000; at++) push(says(`127.0.1.1:${10_000 + at}`, 'x'));
+    const { conversations, names } = recorder as unknown as {
+      conversations: Map<string, { up: { packets: Map<number, unknown> } }>;
+      names: Map<string, string>;
+    };
+    expect(conversations.size).toBe(4096);
+    expect(names.size).toBe(4096);
+    // Anna was the first to be let go of; another long talker shows the window.
+    for (let at = 0; at < 1500; at++) push(says(BERT, `${at}`));
+    expect(conversations.get(BERT)?.up.packets.size).toBe(1024);
+  });
+
+  test('numbers go on from where the arm before stopped', () => {
+    const entries = recorded(story(born(), says(ANNA, OPEN)), session, { firstRow: 16, arm: 2 });
+    expect(entries).toMatchObject([
+      { row: 16, arm: 2 },
+      { row: 17, arm: 2 },
+    ]);
+  });
+});
