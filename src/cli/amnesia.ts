@@ -4,6 +4,7 @@
 import { ranDirectly } from '../lab/direct.ts';
 import type { Story } from '../lab/story.ts';
 import { EXIT, UsageError } from './errors.ts';
+import { typed } from './typed.ts';
 
 /** What wrong arguments end with (EX_USAGE of sysexits.h). */
 const USAGE = 64;
@@ -28,7 +29,7 @@ export async function main(args: readonly string[]): Promise<void> {
 
 function tell(error: Error & { ours?: boolean }): number {
   if (error instanceof UsageError) {
-    process.stderr.write(`amnesia: ${error.message}\n`);
+    process.stderr.write(`amnesia: ${error.message.replace(/(?<=Type: )amnesia.*$/, typed)}\n`);
     return USAGE;
   }
   if (error.ours === false) {

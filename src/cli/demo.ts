@@ -25,6 +25,7 @@ import { ask, waitForKey } from './keys.ts';
 import type { Picked } from './pick.ts';
 import { keepRun, type RunHeader } from './runs.ts';
 import { type Screen, screen } from './screen.ts';
+import { typed } from './typed.ts';
 
 export interface DemoOptions {
   cut?: string | undefined;
@@ -283,7 +284,7 @@ function ending(text: string | undefined, next: string, { look }: Screen): Line[
     ...(text ? wrap([{ text: `  ${text}` }], look, 2) : []),
     [
       { text: '  next: ', style: 'dim' },
-      { text: next, style: 'bold' },
+      { text: typed(next), style: 'bold' },
     ],
   ];
 }

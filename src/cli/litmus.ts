@@ -8,6 +8,7 @@ import { printableJson } from '../wire/printable.ts';
 import { EXIT } from './errors.ts';
 import { type Picked, pickAll } from './pick.ts';
 import { type Screen, screen } from './screen.ts';
+import { typed } from './typed.ts';
 
 export interface LitmusOptions {
   seed: number;
@@ -58,7 +59,7 @@ export async function litmus(named: readonly string[], options: LitmusOptions): 
         [],
         [
           { text: '  next: ', style: 'dim' },
-          { text: `amnesia demo ${rows[0]?.protocol}/${rows[0]?.design}`, style: 'bold' },
+          { text: typed(`amnesia demo ${rows[0]?.protocol}/${rows[0]?.design}`), style: 'bold' },
         ],
       );
   }

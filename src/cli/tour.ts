@@ -8,6 +8,7 @@ import { demo } from './demo.ts';
 import { contradicting, matrix } from './litmus.ts';
 import { pick, pickAll } from './pick.ts';
 import { screen } from './screen.ts';
+import { typed } from './typed.ts';
 
 export async function tour(options: { ascii?: boolean | undefined; color?: boolean | undefined }): Promise<number> {
   const out = screen(options);
@@ -29,14 +30,14 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
   );
   out.print([]);
   for (const [command, what] of [
-    ['amnesia demo udp-echo', 'the first demo with its bytes explained'],
-    ['amnesia demo tcp-session/disk', 'the session that survives the kill'],
-    ['amnesia explain 5', 'one row of the last run, byte by byte'],
-    ['amnesia serve tcp-session --log default', 'a server for your own client, with the live log'],
+    ['amnesia demo udp-echo', 'with its bytes explained'],
+    ['amnesia demo tcp-session/disk', 'the session that survives'],
+    ['amnesia explain 5', 'one row of the last run in full'],
+    ['amnesia serve udp-echo --log full', 'for your own client'],
     ['amnesia --help', 'everything else'],
   ] as const) {
     out.print([
-      { text: `  ${command.padEnd(42)}`, style: 'bold' },
+      { text: `  ${typed(command).padEnd(47)}`, style: 'bold' },
       { text: what, style: 'dim' },
     ]);
   }
