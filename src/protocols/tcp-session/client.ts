@@ -117,8 +117,17 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
       state.line = { is: 'down' };
       // With nobody waiting there is no hurry: the next request brings us back.
       if (promised.size === 0) return;
-      if (!state.session || ++state.returns > RETURNS)
+      if (!state.session) {
         return breakPromises(new Error('the connection was lost before the server granted a session'));
+      }
+      if (++state.returns > RETURNS) {
+        const times = state.returns;
+        // Whoever asks after this has as many tries again.
+        state.returns = 0;
+        return breakPromises(
+          new Error(`the connection was lost ${times} times in a row, and nothing was acknowledged in between`),
+        );
+      }
       state.line = { is: 'dialling' };
       await waits.redial(0);
       await reach();
@@ -169,20 +178,24 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
 
   function acknowledged(message: Message & { type: 'ACK' }): void {
     const count = (message.next - state.una) >>> 0;
-    // Only bytes that we still keep can be acknowledged; a number from before says nothing new.
-    if (count <= state.kept.length) {
-      state.digest = crc32(state.kept.subarray(0, count), state.digest);
-      state.kept = state.kept.subarray(count);
-      state.una = message.next;
-      state.window = message.window;
-      if (count > 0) state.returns = 0;
-      if (state.digest !== message.digest) {
-        return breakPromises(
-          new Error(
-            `the server's digest is ${hex(message.digest)}, ours ${hex(state.digest)}: the stream did not arrive as it was sent`,
-          ),
-        );
-      }
+    const end = (state.una + state.kept.length) >>> 0;
+    // Only bytes that we still keep can be acknowledged. To ask again for others would be to ask for ever.
+    if (count > state.kept.length) {
+      return disagree(
+        (count | 0) < 0
+          ? `the server has lost what it acknowledged: it had every byte before ${state.una} and now expects ${message.next}`
+          : `the server acknowledges every byte before ${message.next}, and the stream so far ends before ${end}`,
+      );
+    }
+    state.digest = crc32(state.kept.subarray(0, count), state.digest);
+    state.kept = state.kept.subarray(count);
+    state.una = message.next;
+    state.window = message.window;
+    if (count > 0) state.returns = 0;
+    if (state.digest !== message.digest) {
+      return disagree(
+        `the server's digest is ${hex(message.digest)}, ours ${hex(state.digest)}: the stream did not arrive as it was sent`,
+      );
     }
     const overtaken = ((state.next - state.una) | 0) < 0;
     if (state.line.is === 'resuming' || message.code === ACK.gap || overtaken) {
@@ -191,6 +204,12 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
       if (state.finishing === 'said') state.finishing = 'wanted';
     }
     if (state.line.is === 'resuming') state.line = { is: 'up', socket: state.line.socket };
+  }
+
+  /** The two ends do not remember the same stream: nothing that is said on this connection can mend that. */
+  function disagree(why: string): void {
+    breakPromises(new Error(why));
+    if ('socket' in state.line) state.line.socket.destroy();
   }
 
   function breakPromises(error: Error): void {
@@ -213,9 +232,11 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
       const added = Buffer.from(bytes);
       const end = (state.una + state.kept.length + added.length) >>> 0;
       state.kept = Buffer.concat([state.kept, added]);
-      return promise(() =>
-        ((state.una - end) | 0) >= 0 ? `acknowledged up to ${end}, digest ${hex(state.digest)}` : undefined,
-      );
+      const met = () =>
+        ((state.una - end) | 0) >= 0 ? `acknowledged up to ${end}, digest ${hex(state.digest)}` : undefined;
+      // No bytes to send, and none on their way: no answer will come, and none is needed.
+      const words = met();
+      return words === undefined ? promise(met) : Promise.resolve(words);
     },
 
     finish() {
