@@ -37,6 +37,9 @@ export interface KeeperOptions<S, M, E extends Json> {
 /** Bytes heard and not yet written down beyond which a path is read no further. */
 const TOO_MUCH = 1 << 20;
 
+/** Paths whose messages are counted for an observer. */
+const COUNTED = 4096;
+
 type Outgoing = { to: Path; bytes: Buffer } | { to: Path; hangUp: true };
 
 export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
@@ -223,6 +226,9 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
 
   private count(from: Path): number {
     const nth = (this.heard.get(from) ?? 0) + 1;
+    // A datagram's path never says that it is gone, and there are more paths than anybody should count.
+    const oldest = nth === 1 && this.heard.size >= COUNTED ? this.heard.keys().next().value : undefined;
+    if (oldest !== undefined) this.heard.delete(oldest);
     this.heard.set(from, nth);
     return nth;
   }
