@@ -217,6 +217,13 @@ describe('the notes under a packet', () => {
     ]);
   });
 
+  test('proof: what nobody read proves nothing', () => {
+    const unread = packet({}, { op: 'carries' }, 'nobody', { read: false });
+    expect(notesOf(rows(life('echo/1'), cut('kill'), unread))).toMatchObject([
+      { word: 'hint', text: 'nobody reads this: the process it is meant for is dead' },
+    ]);
+  });
+
   test('hint: a packet that nobody read, and bytes that are no message', () => {
     expect(notesOf(rows(life('echo/1'), packet({}, undefined, 'echo/1', { read: false })))).toMatchObject([
       { word: 'hint', text: expect.stringMatching(/^nobody read this/) },

@@ -9,7 +9,9 @@ import type { CutRow, Entry, LifeRow, Numbered, PacketRow } from './records.ts';
 export interface Note {
   word: 'needs' | 'keeps' | 'LOST' | 'proof' | 'hint';
   text: string;
-  /** Ids of the fields it is about. */
+  /** Whose memory has changed. */
+  holder?: string;
+  /** Id of the field it is about. */
   field?: string;
   cite?: string;
   /** The row in which the memory was last written, and the one that took it. */
@@ -110,7 +112,12 @@ export class Book {
       case 'memory':
         for (const change of entry.changes) this.remember(entry.holder, change.subject, change.after, entry.row, false);
         return [
-          { word: 'keeps', text: `${entry.holder}: ${entry.changes.map(inWords).join('; ')}`, written: entry.row },
+          {
+            word: 'keeps',
+            holder: entry.holder,
+            text: `${entry.holder}: ${entry.changes.map(inWords).join('; ')}`,
+            written: entry.row,
+          },
         ];
       default:
         return [];
@@ -126,16 +133,21 @@ export class Book {
   }
 
   private packet(entry: PacketRow & Numbered): Note[] {
-    const found = entry.leans.map((lean) => this.leaning(lean));
+    // What nobody read proves nothing.
+    const leans = entry.read === false ? entry.leans.filter(({ op }) => op !== 'carries') : entry.leans;
+    const found = leans.map((lean) => this.leaning(lean));
     for (const { holder, changes } of entry.memory) {
       for (const change of changes) this.remember(holder, change.subject, change.after, entry.row, true);
-      found.push({ word: 'keeps', text: `${holder}: ${changes.map(inWords).join('; ')}`, written: entry.row });
+      found.push({ word: 'keeps', holder, text: `${holder}: ${changes.map(inWords).join('; ')}`, written: entry.row });
     }
     if (entry.malformed) found.push({ word: 'hint', text: `no message of ${entry.protocol}: ${entry.malformed.why}` });
     else if (entry.read === false)
       found.push({
         word: 'hint',
-        text: 'nobody read this: it was lost on the way, or with the process it was sent to',
+        text:
+          entry.to === 'nobody'
+            ? 'nobody reads this: the process it is meant for is dead'
+            : 'nobody read this: it was lost on the way, or with the process it was sent to',
       });
     return found;
   }
@@ -242,7 +254,8 @@ export class Book {
   }
 }
 
-function hash(row: number): string {
+/** A row as the log numbers it. */
+export function hash(row: number): string {
   return `#${String(row).padStart(2, '0')}`;
 }
 

@@ -1,6 +1,6 @@
 // Entries as a log for people: what was said, the bytes that matter, the memory they lean on.
 
-import type { Account, Ledger, Note } from '../capture/ledger.ts';
+import { type Account, hash, type Ledger, type Note } from '../capture/ledger.ts';
 import type { CutRow, Entry, LifeRow, LinkRow, Numbered, PacketRow } from '../capture/records.ts';
 import type { Facts } from '../protocols/shapes.ts';
 import type { Field } from '../wire/fields.ts';
@@ -101,6 +101,9 @@ export class TerminalLog {
       look.width - widthOf(size) - 2,
     );
     const first = lines[0];
+    const last = first?.at(-1);
+    // Where a line was broken, the space it was broken at is still there.
+    if (last) last.text = last.text.trimEnd();
     if (first)
       first.push(
         { text: ' '.repeat(Math.max(2, look.width - lineWidth(first) - widthOf(size))) },
@@ -127,8 +130,17 @@ export class TerminalLog {
       this.said.add(key);
       return true;
     });
+    // What the server comes to remember says more than what the client does: it is the server that will be cut.
     const rank = (note: Note) =>
-      note.word === 'LOST' ? 0 : note.gone !== undefined ? 1 : note.field === undefined ? 3 : 2;
+      note.word === 'LOST'
+        ? 0
+        : note.gone !== undefined
+          ? 1
+          : note.holder === undefined
+            ? 2
+            : note.holder === 'client'
+              ? 4
+              : 3;
     return fresh.toSorted((a, b) => rank(a) - rank(b)).slice(0, 2);
   }
 
@@ -217,28 +229,31 @@ export class TerminalLog {
 
   private stamp(entry: Numbered): Span[] {
     const ms = ((entry.t_ns - (this.start ?? 0)) / 1e6).toFixed(2);
-    return [
-      { text: `#${String(entry.row).padStart(2, '0')} ` },
-      { text: `${`+${ms}ms`.padStart(10)}  `, style: 'dim' },
-    ];
+    return [{ text: `${hash(entry.row)} ` }, { text: `${`+${ms}ms`.padStart(10)}  `, style: 'dim' }];
   }
 }
 
 /** The account that follows a cut. */
 export function accountLines({ cut, outcomes }: Account, look: Look): Line[] {
   const name = {
-    kill: `the SIGKILL in #${cut.row}`,
-    forget: `the forgetting in #${cut.row}`,
-    path: `the new address in #${cut.row}`,
-    store: `the wiping in #${cut.row}`,
+    kill: `the SIGKILL in ${hash(cut.row)}`,
+    forget: `the forgetting in ${hash(cut.row)}`,
+    path: `the new address in ${hash(cut.row)}`,
+    store: `the wiping in ${hash(cut.row)}`,
   }[cut.cut];
   const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
   if (outcomes.length === 0)
-    lines.push([
-      {
-        text: `  nothing: ${cut.who === 'client' ? 'the server' : cut.who} remembered nothing, so there was nothing to take`,
-      },
-    ]);
+    lines.push(
+      ...wrap(
+        [
+          {
+            text: `  nothing: ${cut.who === 'client' ? 'the server' : cut.who} remembered nothing, so there was nothing to take`,
+          },
+        ],
+        look,
+        11,
+      ),
+    );
   for (const outcome of outcomes) {
     const style: Style = outcome.fate === 'LOST' ? 'bad' : outcome.fate === 'KEPT' ? 'good' : 'warn';
     lines.push(
@@ -252,9 +267,9 @@ export function accountLines({ cut, outcomes }: Account, look: Look): Line[] {
         11,
       ),
     );
-    const since = [`written by #${outcome.written}`];
-    if (outcome.gone !== undefined) since.push(`gone with #${outcome.gone}`);
-    if (outcome.rebuilt !== undefined) since.push(`rebuilt by #${outcome.rebuilt}`);
+    const since = [`written by ${hash(outcome.written)}`];
+    if (outcome.gone !== undefined) since.push(`gone with ${hash(outcome.gone)}`);
+    if (outcome.rebuilt !== undefined) since.push(`rebuilt by ${hash(outcome.rebuilt)}`);
     lines.push([{ text: `${' '.repeat(11)}${since.join(', ')}`, style: 'dim' }]);
   }
   return lines;
@@ -319,7 +334,7 @@ function cutInWords(entry: CutRow): string {
   const knew = Object.keys(entry.facts).length > 0;
   switch (entry.cut) {
     case 'kill':
-      return `SIGKILL ${entry.who} (pid ${entry.pid})${entry.on ? ` ${eventInWords(entry.on)}` : ''}: gone with it: ${knew ? '' : 'nothing'}`;
+      return `SIGKILL ${entry.who} (pid ${entry.pid})${entry.on ? ` ${eventInWords(entry.on)}` : ''}: gone with its memory: ${knew ? '' : 'nothing'}`;
     case 'forget':
       return entry.left
         ? `${entry.who} was told to forget and did not`
