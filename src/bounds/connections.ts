@@ -28,6 +28,8 @@ interface Guest {
 
 /** How long a peer may keep its end open after we have ended ours, in milliseconds. */
 const FAREWELL = 1_000;
+/** How much of what it says after that is read, in bytes. */
+const DROPPED = 1 << 20;
 
 /** Stands in front of `server` and hands over only the connections that it admits. */
 export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket, path: Path) => void): Crowd {
@@ -100,10 +102,15 @@ export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket,
       if (!guest || guest.leaving) return;
       const { socket } = guest;
       guest.leaving = setTimeout(() => socket.destroy(), FAREWELL).unref();
-      // What still arrives is read and dropped: unread bytes would turn our FIN into a reset that overtakes our last word.
+      // What still arrives is read and dropped: unread bytes would turn our FIN into a reset that overtakes our last word. Who
+      // has much more to say than that is not read any further, and has until the end of the farewell to hear it.
+      let dropped = 0;
       socket
         .removeAllListeners('data')
-        .on('data', () => {})
+        .on('data', (chunk: Buffer) => {
+          dropped += chunk.length;
+          if (dropped > DROPPED) socket.pause();
+        })
         .resume();
       socket.end();
     },
