@@ -9,6 +9,13 @@ import { typed } from './typed.ts';
 /** What wrong arguments end with (EX_USAGE of sysexits.h). */
 const USAGE = 64;
 
+/** Signals that end a command, and what a shell calls an end by them: 128 and the signal's number. */
+const ENDED_BY = [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const;
+
 /** Runs a command line as a whole process: errors in words, exit code set. */
 export async function main(args: readonly string[]): Promise<void> {
   // A reader that has seen enough (`| head`) is no fault of anybody.
@@ -16,8 +23,8 @@ export async function main(args: readonly string[]): Promise<void> {
     if (error.code === 'EPIPE') process.exit(EXIT.asClaimed);
     throw error;
   });
-  const interrupted = () => process.exit(130);
-  if (args[0] !== 'serve') process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+  // `serve` ends in its own time. Everything else ends at once, and takes its children and folders along.
+  if (args[0] !== 'serve') for (const [signal, code] of ENDED_BY) process.once(signal, () => process.exit(code));
   try {
     // The one command that must answer at once needs no parser: loading that takes longer than all the rest.
     if (args.length === 1 && args[0] === 'list') process.exitCode = await (await import('./list.ts')).list({});

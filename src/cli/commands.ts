@@ -6,8 +6,33 @@ import { EXIT, UsageError } from './errors.ts';
 const LEVELS = ['line', 'default', 'full'] as const;
 const BYTES = ['marked', 'all', 'none'] as const;
 
+/** Takes a whole number in a range, and says in words what else was given. */
+const whole =
+  (name: string, least: number, most = Number.MAX_SAFE_INTEGER) =>
+  (given: number): number => {
+    if (Number.isInteger(given) && given >= least && given <= most) return given;
+    const range = most === Number.MAX_SAFE_INTEGER ? `from ${least} on` : `from ${least} to ${most}`;
+    throw new Error(`${name} takes one whole number ${range}`);
+  };
+
+/** What a command cannot do without, and an example of it. */
+const NEEDED: Record<string, [what: string, example: string]> = {
+  demo: ['a protocol', 'amnesia demo udp-echo'],
+  serve: ['a protocol', 'amnesia serve udp-echo --log default'],
+  explain: ['the number of a row', 'amnesia explain 5'],
+};
+/** Instead of a description: not to be listed. */
+const HIDDEN = false as unknown as string;
+const COMMANDS = ['list', 'demo', 'litmus', 'serve', 'explain', 'completion'];
+
 /** Runs one command line and returns the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
+  const [first = ''] = args;
+  if (first !== '' && !first.startsWith('-') && !COMMANDS.includes(first))
+    throw new UsageError(`there is no command ${JSON.stringify(first)}. Type: amnesia --help`);
+  /** A shell asks what could come next: what a command accepts is then listed, and only then. */
+  const completing = first === '--get-yargs-completions';
+  const named = completing ? { choices: await everyName() } : {};
   let code: number = EXIT.asClaimed;
   const does = (act: () => Promise<number>) => async () => {
     code = await act();
@@ -22,12 +47,19 @@ export async function run(args: readonly string[]): Promise<number> {
       .option('bytes', { choices: BYTES, default: 'marked' as const, describe: 'which bytes to show' })
       .option('json', { type: 'boolean', describe: 'records as JSON lines instead of the log' })
       .option('show-secrets', { type: 'boolean', describe: 'show tokens and passwords as they are' });
-  const seed = <T>(to: Argv<T>) => to.option('seed', { type: 'number', default: 1, describe: 'fixes time and chance' });
+  const seed = <T>(to: Argv<T>) =>
+    to.option('seed', {
+      type: 'number',
+      default: 1,
+      requiresArg: true,
+      coerce: whole('--seed', 0),
+      describe: 'fixes time and chance',
+    });
 
   const cli = yargs([...args])
     .scriptName('amnesia')
     .usage('$0\n\nSmall protocol servers that you can make forget. Without a command: the tour.')
-    .command('$0', 'the tour: every demo in short, then the matrix', look, (argv) =>
+    .command('$0', completing ? HIDDEN : 'the tour: every demo in short, then the matrix', look, (argv) =>
       does(async () => (await import('./tour.ts')).tour(argv))(),
     )
     .command(
@@ -44,14 +76,17 @@ export async function run(args: readonly string[]): Promise<number> {
           .positional('protocol', {
             type: 'string',
             demandOption: true,
+            ...named,
             describe: 'such as udp-echo or tcp-session/disk',
           })
           .option('cut', {
             choices: ['kill', 'forget', 'path', 'store', 'none'] as const,
+            requiresArg: true,
             describe: 'what to sever; the story knows a good one',
           })
           .option('at', {
             type: 'string',
+            requiresArg: true,
             describe:
               'after which step (2), or on which event ("read 2 DATA", "send 1 ACK", "sent 1 ACK", "write 2", "sync 2")',
           })
@@ -72,6 +107,7 @@ export async function run(args: readonly string[]): Promise<number> {
             type: 'string',
             array: true,
             default: [] as string[],
+            ...named,
             describe: 'such as tcp-session or tcp-session/disk; all without',
           })
           .option('json', { type: 'boolean', describe: 'one JSON object a row, with every judgement' })
@@ -87,17 +123,29 @@ export async function run(args: readonly string[]): Promise<number> {
           .positional('protocol', {
             type: 'string',
             demandOption: true,
+            ...named,
             describe: 'such as udp-echo or tcp-session/disk',
           })
           .option('host', {
             type: 'string',
             default: '127.0.0.1',
+            requiresArg: true,
             describe: 'where to listen; any but this machine needs --expose',
           })
-          .option('port', { type: 'number', describe: 'where to listen; 0 for any free port' })
+          .option('port', {
+            type: 'number',
+            requiresArg: true,
+            coerce: whole('--port', 0, 65_535),
+            describe: 'where to listen; 0 for any free port',
+          })
           .option('expose', { type: 'boolean', describe: 'let other machines in' })
-          .option('state-dir', { type: 'string', describe: 'where a disk design writes' })
-          .option('rate', { type: 'number', describe: 'datagrams answered per second and source; 0 for all' })
+          .option('state-dir', { type: 'string', requiresArg: true, describe: 'where a disk design writes' })
+          .option('rate', {
+            type: 'number',
+            requiresArg: true,
+            coerce: whole('--rate', 0),
+            describe: 'datagrams answered per second and source; 0 for all',
+          })
           .option('log', { choices: LEVELS, describe: 'the live log; without it nothing is tapped' })
           .example('$0 serve udp-echo --log default', 'then: nc -u 127.0.0.1 7007')
           .example('$0 serve tcp-session/disk --state-dir ./state', 'kill it and start it again'),
@@ -108,23 +156,51 @@ export async function run(args: readonly string[]): Promise<number> {
       'one row of the last run in full: every field, clause, memory before and after',
       (to) =>
         look(to)
-          .positional('row', { type: 'number', demandOption: true, describe: 'the number after # in the log' })
-          .option('run', { type: 'string', describe: 'a file of records (from --json), instead of the last run' })
+          .positional('row', {
+            type: 'number',
+            demandOption: true,
+            coerce: whole('explain', 1),
+            describe: 'the number after # in the log',
+          })
+          .option('run', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'a file of records (from --json), instead of the last run',
+          })
           .example('$0 explain 5', 'row #05 of the last demo'),
       (argv) => does(async () => (await import('./explain.ts')).explain(argv.row, argv))(),
     )
-    .completion('completion', 'a script that completes these commands in bash or zsh')
+    .command(
+      'completion',
+      'a script for bash or zsh: amnesia completion >> ~/.bashrc',
+      (to) => to,
+      () => void cli.showCompletionScript(),
+    )
+    .parserConfiguration({ 'duplicate-arguments-array': false })
+    .detectLocale(false)
     .strict()
     .help()
     .version(await version())
     .wrap(Math.min(100, process.stdout.columns ?? 80))
     .exitProcess(false)
     .fail((message, error) => {
-      if (error) throw error;
-      throw new UsageError(`${message.replace(/\s*\n\s*/g, ' ').replace(/\.$/, '')}. Type: amnesia --help`);
+      // What was typed is wrong: the parser wraps that in an error of its own, and leaves ours alone.
+      if (error && error.name !== 'YError') throw error;
+      const [what, example] = NEEDED[first] ?? [];
+      if (what && message.startsWith('Not enough non-option'))
+        throw new UsageError(`${first} needs ${what}. Type: ${example}`);
+      const help = COMMANDS.includes(first) ? `amnesia ${first} --help` : 'amnesia --help';
+      throw new UsageError(`${message.replace(/\s*\n\s*/g, ' ').replace(/\.$/, '')}. Type: ${help}`);
     });
   await cli.parseAsync();
   return code;
+}
+
+/** All that can stand where a protocol is named. */
+async function everyName(): Promise<string[]> {
+  const { pickAll } = await import('./pick.ts');
+  const designs = (await pickAll([])).map(({ story, design }) => `${story.card.name}/${design}`);
+  return [...new Set(designs.map((each) => each.slice(0, each.indexOf('/')))), ...designs];
 }
 
 async function picked(named: string) {

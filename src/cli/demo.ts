@@ -45,6 +45,7 @@ export interface DemoOptions {
 export async function demo(picked: Picked, options: DemoOptions): Promise<number> {
   const { story, design, telling } = picked;
   const { card } = story;
+  attended(options);
   const cut = cutAsked(picked, options);
   if (cut) await promisePossible(picked, cut);
   const out = screen(options);
@@ -78,7 +79,12 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
     };
     const everything = [printableJson(header), ...lines];
     if (options.json) process.stdout.write(`${everything.join('\n')}\n`);
-    keepRun(header, everything);
+    try {
+      keepRun(header, everything);
+    } catch (error) {
+      // The demo has been seen, and that is what it is for.
+      process.stderr.write(`amnesia: this run cannot be kept for explain: ${(error as Error).message}\n`);
+    }
 
     const fault = control.fault ?? severed?.fault;
     if (fault) throw fault;
@@ -222,6 +228,18 @@ function compare(verdict: Verdict, { verdict: claim, own }: Claim): number {
   if (claim === undefined) return EXIT.asClaimed;
   const kept = own ? verdict === claim : VERDICTS.indexOf(verdict) <= VERDICTS.indexOf(claim);
   return kept ? EXIT.asClaimed : EXIT.notAsClaimed;
+}
+
+/** Refuses what needs a person where there is none. */
+function attended({ json, step, predict }: DemoOptions): void {
+  if (json && (step || predict))
+    throw new UsageError(
+      `--${step ? 'step' : 'predict'} is for a person, and --json for a program: choose one. Type: amnesia demo --help`,
+    );
+  if (step && !process.stdin.isTTY)
+    throw new UsageError(
+      '--step waits for a key, and there is no keyboard here: leave it out. Type: amnesia demo --help',
+    );
 }
 
 function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions): Cut | undefined {

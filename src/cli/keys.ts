@@ -2,13 +2,10 @@
 
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
-import { UsageError } from './errors.ts';
 
 /** Waits for a key; Ctrl-C ends the program as it always does. */
 export async function waitForKey(prompt: string): Promise<void> {
   const { stdin, stderr } = process;
-  if (!stdin.isTTY)
-    throw new UsageError('--step waits for a key, and there is no keyboard here. Type the command without --step');
   stderr.write(prompt);
   stdin.setRawMode(true).resume();
   const [key] = (await once(stdin, 'data')) as [Buffer];
@@ -23,6 +20,11 @@ export async function ask(prompt: string, most: number): Promise<number | undefi
     input: process.stdin,
     output: process.stderr,
     terminal: process.stdin.isTTY === true,
+  });
+  // In raw mode the terminal leaves Ctrl-C to us, and readline would take it for the end of the input.
+  lines.on('SIGINT', () => {
+    lines.close();
+    process.kill(process.pid, 'SIGINT');
   });
   try {
     lines.setPrompt(prompt);

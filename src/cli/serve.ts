@@ -1,6 +1,7 @@
 // `amnesia serve`: a server for your own client, with the live log.
 
 import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
 import { homedir, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Book } from '../capture/ledger.ts';
@@ -40,7 +41,8 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const { card } = story;
   const out = screen(options);
   const name = `${card.name}/${design}`;
-  const exposed = options.host !== 'localhost' && !/^(127\.|::1$)/.test(options.host);
+  const { host } = options;
+  const exposed = !(host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.')));
   if (exposed && !options.expose)
     throw new UsageError(
       `${options.host} can be reached by others, and this server asks nobody for a password. Type: amnesia serve ${name} --host ${options.host} --expose`,
@@ -58,6 +60,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const own: Trace[] = [];
   let lives: Succession | undefined;
   let log: LiveLog | undefined;
+  const signals = stopSignals();
   try {
     lives = await succession({
       options: {
@@ -88,17 +91,34 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     const keys = process.stdin.isTTY === true;
     notice(keys ? 'keys: f forget, k kill and start again, q quit' : 'Ctrl-C stops it');
     if (traces) log = liveLog(traces, own, lives, { picked: card, options, out });
-    await untilStopped(lives, keys);
+    await untilStopped(lives, keys, signals.come);
     return EXIT.asClaimed;
   } finally {
     await lives?.stop();
     await log?.stop();
     await temporary?.remove();
+    signals.ignore();
   }
 }
 
+/** Waits for Ctrl-C and its kind from the first moment: one that comes while the server starts must not leave anything behind. */
+function stopSignals(): { come: Promise<void>; ignore(): void } {
+  let stop = () => {};
+  const come = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of names) process.on(name, stop);
+  return {
+    come,
+    ignore() {
+      for (const name of names) process.off(name, stop);
+    },
+  };
+}
+
 /** Resolves when somebody wants the server to stop; rejects when it stops by itself. */
-function untilStopped(lives: Succession, keys: boolean): Promise<void> {
+function untilStopped(lives: Succession, keys: boolean, signal: Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     const { stdin } = process;
     let busy = false;
@@ -120,7 +140,6 @@ function untilStopped(lives: Succession, keys: boolean): Promise<void> {
     }, 100);
     const done = () => {
       clearInterval(watch);
-      process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', stop);
       if (keys) stdin.off('data', press).setRawMode(false).pause();
     };
     const stop = () => {
@@ -131,7 +150,7 @@ function untilStopped(lives: Succession, keys: boolean): Promise<void> {
       done();
       reject(error);
     };
-    process.once('SIGINT', stop).once('SIGTERM', stop).once('SIGHUP', stop);
+    void signal.then(stop);
     if (keys) stdin.setRawMode(true).resume().on('data', press);
   });
 }

@@ -1,6 +1,8 @@
 // The process that a server lives and dies in. Started by the lab, told what to be over the channel between them; when that
 // channel closes, for whatever reason, it ends: a server without its lab would be a server nobody can stop.
 
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import { clockSince, type FileSink, fileSink, type Sink } from '../capture/trace.ts';
 import { loadCard } from '../protocols/index.ts';
 import { StateKeeper } from './keeper.ts';
@@ -20,12 +22,35 @@ process.on('message', (message: ToHost) => {
   hear(message).catch((error) => {
     tell({
       is: 'failed',
-      reason: (error as Error).message,
+      reason: inWords(error as NodeJS.ErrnoException),
       ours: (error as Error).name !== 'JournalError' && !(error as NodeJS.ErrnoException).code,
       stack: (error as Error).stack ?? '',
     });
   });
 });
+
+/** What is wrong and what to do about it, for what a person can set right: where the server listens. */
+function inWords({
+  code,
+  message,
+  port,
+  address,
+}: NodeJS.ErrnoException & { port?: number; address?: string }): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `${address} port ${port} is in use by another program: stop that one, or give another port with --port`;
+    case 'EACCES':
+      return port === undefined
+        ? message
+        : `port ${port} needs more rights than yours: give another one, above 1023, with --port`;
+    case 'EADDRNOTAVAIL':
+      return `this machine has no address ${address}: give another one with --host`;
+    case 'ENOTFOUND':
+      return `no machine of that name is known (${message}): give an address with --host`;
+    default:
+      return message;
+  }
+}
 
 function tell(message: FromHost): void {
   if (process.connected) process.send?.(message);
@@ -108,13 +133,14 @@ async function begin(options: LifeOptions) {
     },
   });
 
-  const server = await card.serve(keeper, { host: options.host, port: options.port }, options.bounds);
+  const host = isIP(options.host) ? options.host : (await lookup(options.host)).address;
+  const server = await card.serve(keeper, { host, port: options.port }, options.bounds);
   observe?.({
     t: clock(),
     who,
     is: 'born',
     pid: process.pid,
-    path: `${options.host}:${server.port}`,
+    path: `${host}:${server.port}`,
     facts: keeper.facts(),
     notes,
   });

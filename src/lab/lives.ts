@@ -81,7 +81,11 @@ export async function beginLife(options: LifeOptions, host: Host = startHost()):
     death = how;
   });
   tell(child, { is: 'begin', options });
-  const { port, notes } = await answer(host, 'listening');
+  const { port, notes } = await answer(host, 'listening').catch(async (error) => {
+    // Whatever it is doing instead of listening, nobody will ask it again.
+    await discardHost(host);
+    throw error;
+  });
 
   return {
     who: options.who,
@@ -144,7 +148,6 @@ function answer<K extends FromHost['is']>(host: Host, kind: K): Promise<FromHost
       if (message.is === kind) done(() => resolve(message as FromHost & { is: K }));
       if (message.is === 'failed') {
         done(() => reject(new LifeError(message.reason, message.ours, message.stack)));
-        if (kind === 'listening') host.child.kill('SIGKILL');
       }
     };
     const done = (act: () => void) => {
