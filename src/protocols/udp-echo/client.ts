@@ -37,6 +37,7 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ech
   async function attempt(payload: Buffer): Promise<Buffer | 'refused' | 'silence'> {
     const answered = new AbortController();
     const asked = socket;
+    let stopListening = () => {};
     const heard = new Promise<Buffer | 'refused'>((resolve) => {
       const listen = (reply: Buffer) => {
         // Any datagram may be somebody else's answer: only the one that was asked for counts.
@@ -46,16 +47,18 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ech
         if (error.code === 'ECONNREFUSED') done('refused');
       };
       const done = (outcome: Buffer | 'refused') => {
-        asked.off('message', listen).off('error', refuse);
+        stopListening();
         state.pending.delete(quoted(payload, 24));
         resolve(outcome);
       };
       asked.on('message', listen).on('error', refuse);
+      stopListening = () => void asked.off('message', listen).off('error', refuse);
     });
     asked.send(payload, (error) => error && asked.emit('error', error));
     try {
       return await Promise.race([heard, waits.overdue(answered.signal).then(() => 'silence' as const)]);
     } finally {
+      stopListening();
       answered.abort();
     }
   }
