@@ -11,6 +11,7 @@ import { beginLife, startHost } from '../../src/lab/lives.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { REAL_WAITS, REAL_WORLD } from '../../src/lab/world.ts';
 import { card } from '../../src/protocols/udp-echo/index.ts';
+import { durability } from '../durability.ts';
 import { bare, ours } from './contenders.ts';
 import { datagrams, frames } from './load.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
@@ -96,6 +97,29 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
     const [sessions = 0, bytes = Number.NaN] = stdout.trim().split(' ').map(Number);
     say(`\ntcp-session: memory of ${sessions.toLocaleString('en')} idle sessions`);
     return [promised('bytes per idle session', bytes, { most: 200 })];
+  },
+
+  async durability() {
+    const kept: boolean[] = [];
+    for (const [design, kills] of [
+      ['disk', 200],
+      ['memory', 10],
+    ] as const) {
+      const toll = await durability({ kills, seed: 1, design });
+      const { sessions, attempted, acknowledged, statements, lost, lostSessions, phantom, twice } = toll;
+      say(
+        `\ntcp-session/${design}: ${kills} kills at random protocol events, 4 clients with 64 messages in flight each`,
+      );
+      say(
+        `  ${sessions} sessions, ${attempted} bytes attempted, ${acknowledged} acknowledged, ${statements} statements of the server compared`,
+      );
+      say(`  lost ${lost} bytes in ${lostSessions} sessions, phantom ${phantom}, twice ${twice}`);
+      if (design === 'disk')
+        kept.push(promised('acknowledged bytes lost, phantom or delivered twice', lost + phantom + twice, { most: 0 }));
+      // A checker that finds nothing where nothing is promised would prove nothing where something is.
+      else kept.push(promised('bytes that memory alone loses', lost, { least: 1 }));
+    }
+    return kept;
   },
 
   async restart(folder) {
