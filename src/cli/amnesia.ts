@@ -47,12 +47,15 @@ function tell(error: Error & { ours?: boolean }): number {
   return EXIT.fault;
 }
 
-/** What a demo file does when it is run by itself: `npx tsx demos/tcp-session.ts disk --cut kill`. */
-export async function runStory(story: Story<never>): Promise<void> {
+/**
+ * What a demo file does when it is run by itself: `npx tsx demos/tcp-session.ts disk --cut kill`. Returns at once: the story is
+ * found through the syllabus, which imports the very file that called, and so must not be waited for by it.
+ */
+export function runStory(story: Story<never>): void {
   const [first, ...rest] = process.argv.slice(2);
   const named = first !== undefined && first in story.designs;
   const args = first === undefined ? [] : named ? rest : [first, ...rest];
-  await main(['demo', named ? `${story.card.name}/${first}` : story.card.name, ...args]);
+  void main(['demo', named ? `${story.card.name}/${first}` : story.card.name, ...args]);
 }
 
 if (ranDirectly(import.meta.url, 'amnesia')) await main(process.argv.slice(2));

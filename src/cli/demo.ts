@@ -55,8 +55,7 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   const log = new TerminalLog({ level: options.log, bytes: options.bytes, look: out.look });
   const lines: string[] = [];
   let row = 1;
-  /** What the person who predicted is told at the end. */
-  let afterwards: Line | undefined;
+  let predicted: { chosen: number; choices: readonly string[]; right?: number } | undefined;
 
   try {
     if (!options.json) out.print(...introduction(picked, options, out));
@@ -164,23 +163,23 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
       : {
           ask: `The cut: ${cut?.is} ${cut ? inWords(cut.at) : ''}. What will it do?`,
           choices: VERDICTS.slice(0, 4).map((verdict) => `${verdict}: ${MEANINGS[verdict]}`),
-          right: -1,
         };
     out.print([], ...wrap([{ text: '  predict  ', style: 'warn' }, { text: question.ask }], out.look, 11));
     question.choices.forEach((choice, index) => {
       out.print(...wrap([{ text: `    ${index + 1}  `, style: 'mark' }, { text: choice }], out.look, 7));
     });
     const chosen = await ask(`  your answer (1 to ${question.choices.length}): `, question.choices.length);
-    if (chosen === undefined || question.right < 0) return;
-    const right = chosen === question.right + 1;
-    afterwards = [
-      {
-        text: right
-          ? '  You predicted this.'
-          : `  You predicted ${chosen}; it is ${question.right + 1}: ${question.choices[question.right]}.`,
-        style: right ? 'good' : 'warn',
-      },
-    ];
+    if (chosen !== undefined) predicted = { chosen: chosen - 1, ...question };
+  }
+
+  /** What the person who predicted is told when it has been seen. */
+  function told(verdict: Verdict): Line[] {
+    if (!predicted) return [];
+    const { chosen, choices } = predicted;
+    const right = predicted.right ?? VERDICTS.indexOf(verdict);
+    if (chosen === right) return [[{ text: '  You predicted this.', style: 'good' }]];
+    const text = `  You predicted ${chosen + 1}; it is ${right + 1}: ${choices[right]}.`;
+    return wrap([{ text, style: 'warn' }], out.look, 4);
   }
 
   function conclude(judged: Judgement, claim: Claim, code: number): void {
@@ -195,8 +194,10 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
       out.print(...wrap([{ text: '  and never came to: ' }, { text: grouped(judged.less) }], look, 4));
     if (code === EXIT.notAsClaimed)
       out.print([{ text: `  NOT AS CLAIMED: its author claims ${claim.verdict}`, style: 'bad' }]);
-    if (afterwards) out.print(afterwards);
-    if (claim.own) for (const why of telling.why) out.print(...wrap([{ text: '  · ' }, { text: why }], look, 4));
+    if (code === EXIT.asClaimed) out.print(...told(judged.verdict));
+    // The reasons of its author are reasons for what was claimed, and for nothing else.
+    if (claim.own && code === EXIT.asClaimed)
+      for (const why of telling.why) out.print(...wrap([{ text: '  · ' }, { text: why }], look, 4));
     out.print([], ...ending(undefined, claim.own ? telling.next : `amnesia demo ${card.name}/${design}`, out));
   }
 }

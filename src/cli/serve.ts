@@ -6,8 +6,7 @@ import { homedir, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { Book } from '../capture/ledger.ts';
 import { type Entry, Recorder } from '../capture/records.ts';
-import { clockSince, type Trace } from '../capture/trace.ts';
-import { readTraces } from '../lab/arm.ts';
+import { clockSince, readTraces, type Trace } from '../capture/trace.ts';
 import { type Succession, succession } from '../lab/succession.ts';
 import { temporaryFolder } from '../lab/tidy.ts';
 import { jsonLine } from '../log/jsonl.ts';
@@ -49,7 +48,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     );
 
   const logs = options.log !== undefined || options.json === true;
-  const temporary = logs ? await temporaryFolder() : undefined;
+  const temporary = logs ? temporaryFolder() : undefined;
   const traces = temporary?.path;
   const writes = card.designs[design]?.holds === 'disk';
   const folder =

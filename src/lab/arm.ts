@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tap } from '../capture/tap.ts';
-import { changesBetween, clockSince, type Trace } from '../capture/trace.ts';
+import { changesBetween, clockSince, readTraces, type Trace } from '../capture/trace.ts';
 import type { Client, Facts } from '../protocols/shapes.ts';
 import type { Host } from './lives.ts';
 import { type Cut, placeInWords, type Step, type Story } from './story.ts';
@@ -49,7 +49,7 @@ export interface Arm {
 export async function playArm(options: ArmOptions): Promise<Arm> {
   const { story, design, cut, seed, origin } = options;
   const clock = clockSince(origin);
-  const { path: folder, remove } = await temporaryFolder();
+  const { path: folder, remove } = temporaryFolder();
   const tracePath = join(folder, 'trace');
   const own: Trace[] = [];
   const note = (trace: Trace) => void own.push(trace);
@@ -216,16 +216,6 @@ async function rest(lives: Succession): Promise<void> {
 /** One turn of this process's loop: what has arrived by now is read. */
 function turn(): Promise<void> {
   return new Promise((done) => setImmediate(done));
-}
-
-/** The whole lines of a trace file. What a kill cut short has no line end, and is passed over. */
-export function readTraces(text: string): Trace[] {
-  const end = text.lastIndexOf('\n');
-  if (end === -1) return [];
-  return text
-    .slice(0, end)
-    .split('\n')
-    .map((line) => JSON.parse(line) as Trace);
 }
 
 async function wipe(folder: string): Promise<void> {

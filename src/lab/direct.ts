@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
  */
 export function ranDirectly(address: string, file: string): boolean {
   const started = process.argv[1];
-  if (started === undefined) return false;
+  // With `node --eval` the first argument need not be a file at all.
+  if (started === undefined || !existsSync(started)) return false;
   const path = realpathSync(started);
   return path === fileURLToPath(address) && basename(path).startsWith(`${file}.`);
 }

@@ -2,8 +2,8 @@
 // too, as far as children go: a host ends when the channel to its lab closes.
 
 import type { ChildProcess } from 'node:child_process';
-import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -22,8 +22,9 @@ export function adopt(child: ChildProcess): void {
 }
 
 /** A folder of its own for whoever asks, and the way to be rid of it. */
-export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'amnesia-'));
+export function temporaryFolder(): { path: string; remove(): Promise<void> } {
+  // In one breath: this process may end at any moment, and then must know of every folder there is.
+  const path = mkdtempSync(join(tmpdir(), 'amnesia-'));
   folders.add(path);
   return {
     path,
