@@ -119,6 +119,13 @@ describe('a wrong server does not pass', () => {
     expect(judgement.because).toMatch(/^the control arm failed at “say "one"”/);
   });
 
+  test('a server whose process ends by itself is a fault, told at once, and never a verdict', async () => {
+    const story = await wrong('quitter', SESSION.story);
+    const arm = await playArm({ story, design: 'memory', seed: 1, origin: process.hrtime.bigint() });
+    expect(arm.fault?.message).toBe('session/1 ended by itself (exit code 7)');
+    expect(judge(story.card, arm, arm).verdict).toBe('unknown');
+  });
+
   test.each(['garbage', 'parrot'])('a server that answers like %s is unknown', async (name) => {
     const subject = { ...SESSION, story: await wrong(name, SESSION.story) };
     const { verdict, because } = await verdictOf(subject, { is: 'kill', at: AFTER_TWO });

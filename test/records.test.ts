@@ -2,8 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { type Entry, type PacketRow, Recorder, record } from '../src/capture/records.ts';
-import type { LinkEvent, Trace } from '../src/capture/trace.ts';
-import { readTraces } from '../src/lab/arm.ts';
+import { type LinkEvent, readTraces, type Trace } from '../src/capture/trace.ts';
 import type { AnyCard } from '../src/protocols/index.ts';
 import { card as session } from '../src/protocols/tcp-session/index.ts';
 import type { Message } from '../src/protocols/tcp-session/wire.ts';

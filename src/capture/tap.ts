@@ -31,6 +31,9 @@ type Emit = (this: unknown, event: string | symbol, ...rest: unknown[]) => boole
 
 type Call = (this: unknown, ...given: unknown[]) => void;
 
+/** Answers that wait for one write, at the most. */
+const GROUP = 8;
+
 /** Starts tapping; the function it returns stops it and leaves `net` and `dgram` as they were. */
 export function tap(options: TapOptions): () => void {
   const { emit: dgramEmit, send } = dgram.Socket.prototype;
@@ -61,7 +64,6 @@ export function tap(options: TapOptions): () => void {
   let waiting: { socket: dgram.Socket; rest: unknown[]; remote: Path; bytes: Buffer }[] = [];
   let scheduled = false;
   const letOut = () => {
-    scheduled = false;
     options.group?.flush();
     const ready = waiting;
     waiting = [];
@@ -72,8 +74,12 @@ export function tap(options: TapOptions): () => void {
     }
   };
   const atEndOfTurn = () => {
-    if (!scheduled) setImmediate(letOut);
+    if (scheduled) return;
     scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      letOut();
+    });
   };
 
   dgram.Socket.prototype.send = function (this: dgram.Socket, ...rest: unknown[]) {
@@ -86,7 +92,9 @@ export function tap(options: TapOptions): () => void {
     if (options.group) {
       options.group.hold(trace);
       waiting.push({ socket: this, rest, remote, bytes });
-      atEndOfTurn();
+      // In a long turn the first answers need not wait for the last: who asked can go on meanwhile.
+      if (waiting.length >= GROUP) letOut();
+      else atEndOfTurn();
       return;
     }
     options.sink(trace);

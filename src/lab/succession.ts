@@ -64,10 +64,14 @@ export async function succession({
     void life.died.then(async ({ signal, code }) => {
       if (stopping) return;
       note({ t: clock(), who, is: 'died', signal, code });
-      if (signal !== 'SIGKILL')
+      if (signal !== 'SIGKILL') {
         fault = new LifeError(`${who} ended by itself (${signal ?? `exit code ${code}`})`, true);
-      // A life that was armed to die on an event is followed at once: nobody else knows that it is gone.
-      else if (on) await rebirth();
+        // Nobody follows, and nobody should wait for it.
+        next.reject(fault);
+      } else if (on) {
+        // A life that was armed to die on an event is followed at once: nobody else knows that it is gone.
+        await rebirth();
+      }
     });
     return life;
   }

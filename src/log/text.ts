@@ -46,6 +46,7 @@ export function lookOf(
 }
 
 const PLAIN: Record<string, string> = {
+  '§': 's.',
   '─': '-',
   '━': '=',
   '▶': '>',
@@ -63,15 +64,22 @@ const PLAIN: Record<string, string> = {
   '×': 'x',
 };
 
-/** A line as a terminal takes it. */
+/** A line as a terminal takes it. Without the spaces at its end, which in colour would stand inside of the colour's codes. */
 export function paint(line: Line, look: Look): string {
-  return line
+  return withoutEnd(line)
     .map(({ text, style = 'plain' }) => {
       const shown = (look.ascii ? inAscii(text) : text).replaceAll('\u00a0', ' ');
       return look.colour && CODES[style] !== '' && shown !== '' ? `\u001b[${CODES[style]}m${shown}\u001b[0m` : shown;
     })
-    .join('')
-    .replace(/ +$/, '');
+    .join('');
+}
+
+/** The same line, its last visible character last. */
+function withoutEnd(line: Line): Line {
+  const last = line.findLastIndex(({ text }) => /[^ \u00a0]/.test(text));
+  return line
+    .slice(0, last + 1)
+    .map((span, nth) => (nth === last ? { ...span, text: span.text.replace(/[ \u00a0]+$/, '') } : span));
 }
 
 export function inAscii(text: string): string {
@@ -105,8 +113,11 @@ export function wrap(spans: Line, look: Look, indent: number, width = look.width
     line.push(style ? { text, style } : { text });
     used += widthOf(text);
   };
+  const endLine = () => {
+    lines.push(withoutEnd(line));
+  };
   const newLine = () => {
-    lines.push(line);
+    endLine();
     line = [{ text: ' '.repeat(indent) }];
     used = indent;
   };
@@ -114,21 +125,38 @@ export function wrap(spans: Line, look: Look, indent: number, width = look.width
     const text = look.ascii ? inAscii(given) : given;
     for (const word of text.split(/(?<= )(?=[^ ])/)) {
       let rest = word;
-      const bare = widthOf(rest.trimEnd());
-      if (used + bare > width && used > indent) {
+      if (used + widthOf(bare(rest)) > width && used > indent) {
         newLine();
-        rest = rest.trimStart();
+        rest = rest.replace(/^ +/, '');
       }
       // A word longer than a line has no space to be broken at.
-      while (widthOf(rest.trimEnd()) > width - used && width - used > 0 && widthOf(rest) > width - indent) {
-        const room = width - used;
-        put(rest.slice(0, room), style);
-        rest = rest.slice(room);
-        newLine();
+      while (bare(rest) !== '' && widthOf(bare(rest)) > width - used) {
+        const part = fitting(rest, width - used);
+        put(part, style);
+        rest = rest.slice(part.length);
+        if (bare(rest) !== '') newLine();
       }
       put(rest, style);
     }
   }
-  lines.push(line);
+  if (used > width) endLine();
+  else lines.push(line);
   return lines;
+}
+
+/** A word without the spaces after it: at the end of a line nobody sees them. */
+function bare(word: string): string {
+  return word.replace(/ +$/, '');
+}
+
+/** As much of the beginning of a text as `room` columns take, in whole characters: at least one, or it would never end. */
+function fitting(text: string, room: number): string {
+  let part = '';
+  let used = 0;
+  for (const character of text) {
+    used += widthOf(character);
+    if (used > room && part !== '') break;
+    part += character;
+  }
+  return part;
 }

@@ -90,6 +90,8 @@ export class Inbox<M> {
       for (;;) {
         const length = this.wire.frame(bytes, start);
         if (length === undefined || start + length > bytes.length) break;
+        // A message of no bytes would be found again and again: such a protocol does not travel on a stream.
+        if (length <= 0) throw new Error(`a message on a stream cannot be ${length} bytes long: mend frame()`);
         const reader = this.reader.over(bytes, start, start + length);
         messages.push(this.wire.read(reader, this.from));
         reader.finish();

@@ -164,13 +164,13 @@ export const wire: Wire<Message> = {
     if (start >= bytes.length) return undefined;
     const first = byteAt(bytes, start);
     const lengths = LENGTHS[first & 0x0f];
-    if (first >>> 4 !== VERSION) throw new WireError(`version ${first >>> 4} is not spoken here`, 0, 'Section 7');
+    if (first >>> 4 !== VERSION) throw new WireError(`version ${first >>> 4} is not spoken here`, 0, 'tcp-session §7');
     if (lengths === undefined || first === VERSION << 4)
-      throw new WireError(`no message has type ${first & 0x0f}`, 0, 'Section 7');
+      throw new WireError(`no message has type ${first & 0x0f}`, 0, 'tcp-session §7');
     if (start + HEADER > bytes.length) return undefined;
     const length = u16At(bytes, start + 2);
     if (length < lengths[0] || length > lengths[1]) {
-      throw new WireError(`${TYPES[first & 0x0f]} cannot be ${length} bytes long`, 2, 'Section 7');
+      throw new WireError(`${TYPES[first & 0x0f]} cannot be ${length} bytes long`, 2, 'tcp-session §7');
     }
     return HEADER + length;
   },
@@ -180,11 +180,11 @@ export const wire: Wire<Message> = {
     const type = reader.bits(TYPE_BITS, 0x0f);
     const fromServer = type === 2 || type === 5 || type === 7;
     if (type !== 6 && fromServer !== (from === 'server')) {
-      reader.wrong(`${TYPES[type]} is not for a ${from} to say`, 'Section 7', 0);
+      reader.wrong(`${TYPES[type]} is not for a ${from} to say`, 'tcp-session §7', 0);
     }
     const code = reader.u8(type === 5 ? ACK_CODE : type === 7 ? RESET_CODE : CODE);
     if (code > (type === 5 ? 3 : type === 7 ? 6 : 0) || (type === 7 && code === 0)) {
-      reader.wrong(`${TYPES[type]} has no code ${code}`, 'Section 7', 1);
+      reader.wrong(`${TYPES[type]} has no code ${code}`, 'tcp-session §7', 1);
     }
     const length = reader.u16(LENGTH);
     switch (type) {
@@ -288,7 +288,7 @@ export const wire: Wire<Message> = {
             holder: 'client',
             key,
             why: 'the client must keep this token: it is the only way back',
-            cite: 'Section 6',
+            cite: 'tcp-session §6',
           },
         ];
       case 'RESUME':
@@ -299,7 +299,7 @@ export const wire: Wire<Message> = {
             holder: 'server',
             key,
             why: 'a token means something only to who has filed something under it',
-            cite: 'Section 6',
+            cite: 'tcp-session §6',
           },
         ];
       case 'DATA':
@@ -310,7 +310,7 @@ export const wire: Wire<Message> = {
             holder: 'server',
             key,
             why: 'a number alone says nothing: the server must remember what it expects',
-            cite: 'Section 1',
+            cite: 'tcp-session §1',
           },
         ];
       case 'ACK':
@@ -321,7 +321,7 @@ export const wire: Wire<Message> = {
             holder: 'client',
             key,
             why: 'the client may now forget every byte before this number',
-            cite: 'Section 1',
+            cite: 'tcp-session §1',
           },
         ];
       case 'CLOSE':
@@ -333,7 +333,7 @@ export const wire: Wire<Message> = {
                 holder: 'server',
                 key,
                 why: 'both ends must remember the same stream to agree where it ends',
-                cite: 'Section 5',
+                cite: 'tcp-session §5',
               },
             ]
           : [
@@ -343,7 +343,7 @@ export const wire: Wire<Message> = {
                 holder: 'client',
                 key,
                 why: 'both ends agree where the stream ends and what it said',
-                cite: 'Section 5',
+                cite: 'tcp-session §5',
               },
             ];
       case 'RESET':
@@ -355,7 +355,7 @@ export const wire: Wire<Message> = {
             holder: 'server',
             key,
             why: 'the server has nothing filed under what it was shown',
-            cite: 'Section 7',
+            cite: 'tcp-session §7',
           },
         ];
       default:

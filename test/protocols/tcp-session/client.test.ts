@@ -356,7 +356,7 @@ describe('a server that is wrong', () => {
     const failure = failureOf(client.send('hello'));
     await line.hears();
     line.sends(bytes);
-    expect(await failure).toMatchObject({ name: 'WireError', cite: 'Section 7' });
+    expect(await failure).toMatchObject({ name: 'WireError', cite: 'tcp-session §7' });
     expect(await line.hears()).toBe('gone');
   });
 

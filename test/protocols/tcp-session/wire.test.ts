@@ -205,7 +205,7 @@ describe.each(VECTORS)('$name', (vector) => {
     const other = vector.from === 'client' ? 'server' : 'client';
     expect(refusal(bytes, other)).toMatchObject({
       at: 0,
-      cite: 'Section 7',
+      cite: 'tcp-session §7',
       message: `${vector.message.type} is not for a ${other} to say (byte 0)`,
     });
   });
@@ -231,7 +231,7 @@ describe('refused, at the byte that can never be right', () => {
   test.each([0, 2, 3, 15])('version %i, from its first byte alone', (version) => {
     expect(refusal(Buffer.from([(version << 4) | 4]))).toMatchObject({
       at: 0,
-      cite: 'Section 7',
+      cite: 'tcp-session §7',
       message: `version ${version} is not spoken here (byte 0)`,
     });
   });
@@ -239,7 +239,7 @@ describe('refused, at the byte that can never be right', () => {
   test.each([0, 8, 9, 10, 11, 12, 13, 14, 15])('type %i, from its first byte alone', (type) => {
     expect(refusal(Buffer.from([0x10 | type]))).toMatchObject({
       at: 0,
-      cite: 'Section 7',
+      cite: 'tcp-session §7',
       message: `no message has type ${type} (byte 0)`,
     });
   });
@@ -272,7 +272,7 @@ describe('refused, at the byte that can never be right', () => {
       if (known.includes(code)) {
         expect(encode(wire, decode(wire, bytes, vector.from))).toEqual(bytes);
       } else {
-        expect(refusal(bytes, vector.from)).toMatchObject({ at: 1, cite: 'Section 7' });
+        expect(refusal(bytes, vector.from)).toMatchObject({ at: 1, cite: 'tcp-session §7' });
       }
     }
   });
