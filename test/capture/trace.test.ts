@@ -1,0 +1,117 @@
+// What a run writes down while it goes on, so that no kill can take it.
+
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { changesBetween, clockSince, fileSink, type Trace } from '../../src/capture/trace.ts';
+
+describe('a sink into a file', () => {
+  let folder: string;
+  let path: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'amnesia-'));
+    path = join(folder, 'run.jsonl');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const written = () =>
+    readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line));
+
+  const bytes = (nth: number): Trace => ({
+    t: nth,
+    who: 'echo/1',
+    is: 'bytes',
+    way: 'read',
+    local: '127.0.0.1:7007',
+    remote: '[::1]:50412',
+    base64: Buffer.from(`datagram ${nth}`).toString('base64'),
+  });
+  const EVERY: Trace[] = [
+    { t: 1, who: 'lab', is: 'arm', arm: 'severed', cut: 'kill', at: 'hello' },
+    { t: 2, who: 'echo/1', is: 'born', pid: 4300, path: '127.0.0.1:7007', facts: { a: 'é "quoted"\n' }, notes: [] },
+    { t: 3, who: 'lab', is: 'step', step: 0, name: 'says "hello"', aside: false },
+    bytes(4),
+    { ...bytes(5), way: 'sent', base64: '' } as Trace,
+    { t: 6, who: 'client', is: 'link', what: 'reset read', local: 'a', remote: 'b' },
+    { t: 7, who: 'echo/1', is: 'memory', because: { path: 'a', nth: 2 }, changes: [{ subject: 'a', before: 'x' }] },
+    { t: 8, who: 'lab', is: 'kill', pid: 4300, on: '2nd ECHO' },
+    { t: 9, who: 'echo/1', is: 'died', signal: 'SIGKILL', code: null },
+  ];
+
+  test('every kind of trace is a line of JSON, and reads back as it was', () => {
+    const file = fileSink(path);
+    for (const trace of EVERY) file.sink(trace);
+    file.close();
+    expect(written()).toEqual(EVERY);
+    expect(readFileSync(path, 'utf8').endsWith('}\n')).toBe(true);
+  });
+
+  test('is written when the call returns, without any closing', () => {
+    const file = fileSink(path);
+    for (const [nth, trace] of EVERY.entries()) {
+      file.sink(trace);
+      expect(written()).toEqual(EVERY.slice(0, nth + 1));
+    }
+    file.close();
+  });
+
+  test('what is held waits for a flush, and never for its turn: order is kept', () => {
+    const file = fileSink(path);
+    file.hold(bytes(1));
+    file.hold(bytes(2));
+    expect(written()).toEqual([]);
+    file.flush();
+    expect(written()).toEqual([bytes(1), bytes(2)]);
+    file.flush();
+    file.hold(bytes(3));
+    file.sink(bytes(4));
+    expect(written()).toEqual([1, 2, 3, 4].map(bytes));
+    file.hold(bytes(5));
+    file.close();
+    expect(written()).toEqual([1, 2, 3, 4, 5].map(bytes));
+  });
+
+  test('goes on behind what is there: two processes write one file', () => {
+    const [one, two] = [fileSink(path), fileSink(path)];
+    for (let nth = 0; nth < 10; nth++) (nth % 2 === 0 ? one : two).sink(bytes(nth));
+    one.close();
+    two.close();
+    expect(written()).toEqual(Array.from({ length: 10 }, (_, nth) => bytes(nth)));
+  });
+
+  test('holds what was said in secret: nobody else on the machine may read it', () => {
+    const file = fileSink(path);
+    file.close();
+    if (process.platform !== 'win32') expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+});
+
+describe('how facts differ', () => {
+  test('subject by subject: gone, changed, new; what stayed is not mentioned', () => {
+    const before = { gone: '1', changed: '2', stayed: '3' };
+    const after = { stayed: '3', changed: 'two', fresh: '4' };
+    expect(changesBetween(before, after)).toEqual([
+      { subject: 'gone', before: '1' },
+      { subject: 'changed', before: '2', after: 'two' },
+      { subject: 'fresh', after: '4' },
+    ]);
+  });
+
+  test('from nothing, to nothing, and not at all', () => {
+    expect(changesBetween({}, { a: '1' })).toEqual([{ subject: 'a', after: '1' }]);
+    expect(changesBetween({ a: '1' }, {})).toEqual([{ subject: 'a', before: '1' }]);
+    expect(changesBetween({ a: '1', b: '' }, { b: '', a: '1' })).toEqual([]);
+  });
+});
+
+test('the clock of a run counts nanoseconds from its origin, and never backwards', () => {
+  const clock = clockSince(process.hrtime.bigint() - 5_000_000_000n);
+  const readings = Array.from({ length: 100 }, clock);
+  expect(readings[0]).toBeGreaterThanOrEqual(5_000_000_000);
+  expect(readings).toEqual(readings.toSorted((a, b) => a - b));
+  expect(readings.every(Number.isSafeInteger)).toBe(true);
+});
