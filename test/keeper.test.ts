@@ -214,6 +214,8 @@ test('when a write fails nothing is said ever after, and it is told once', async
   expect(said).toEqual([]);
   expect(failures.map(({ message }) => message)).toEqual(['disk full']);
   expect(journal.asked).toEqual([['1']]);
+  // What came after it was not even heard.
+  expect(keeper.facts()).toEqual({ words: '1,2' });
 });
 
 test('a snapshot that is due stands for the events that were not written, and none of them comes back twice', async () => {
