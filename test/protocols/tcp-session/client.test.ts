@@ -259,6 +259,9 @@ describe('a connection that dies', () => {
     for (let nth = 0; nth < 5; nth++) {
       const back = await server.accepts();
       expect(await back.hears()).toEqual(RESUME);
+      // Being answered is no progress: only an acknowledgement of something new is.
+      back.says(ack('delivered', 0, ''));
+      expect(await back.hears()).toEqual(data(0, 'hello'));
       back.resets();
     }
     expect((await failure).message).toBe(
