@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { changesBetween, clockSince, fileSink, type Trace } from '../../src/capture/trace.ts';
+import { changesBetween, clockSince, fileSink, readTraces, type Trace } from '../../src/capture/trace.ts';
 
 describe('a sink into a file', () => {
   let folder: string;
@@ -15,11 +15,7 @@ describe('a sink into a file', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const written = () =>
-    readFileSync(path, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line));
+  const written = () => readTraces(readFileSync(path, 'utf8'));
 
   const bytes = (nth: number): Trace => ({
     t: nth,
@@ -42,12 +38,12 @@ describe('a sink into a file', () => {
     { t: 9, who: 'echo/1', is: 'died', signal: 'SIGKILL', code: null },
   ];
 
-  test('every kind of trace is a line of JSON, and reads back as it was', () => {
+  test('every kind of trace is one line, and reads back as it was: the empty datagram, too', () => {
     const file = fileSink(path);
     for (const trace of EVERY) file.sink(trace);
     file.close();
     expect(written()).toEqual(EVERY);
-    expect(readFileSync(path, 'utf8').endsWith('}\n')).toBe(true);
+    expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(EVERY.length + 1);
   });
 
   test('is written when the call returns, without any closing', () => {
@@ -73,6 +69,16 @@ describe('a sink into a file', () => {
     file.hold(bytes(5));
     file.close();
     expect(written()).toEqual([1, 2, 3, 4, 5].map(bytes));
+  });
+
+  test('a kill in the middle of a write costs that trace, and no other', () => {
+    const file = fileSink(path);
+    for (const trace of EVERY) file.sink(trace);
+    file.close();
+    const whole = readFileSync(path, 'utf8');
+    const ends = Array.from(whole.matchAll(/\n/g), ({ index }) => index);
+    for (let cut = 0; cut <= whole.length; cut++)
+      expect(readTraces(whole.slice(0, cut))).toEqual(EVERY.slice(0, ends.filter((end) => end < cut).length));
   });
 
   test('goes on behind what is there: two processes write one file', () => {
