@@ -220,8 +220,10 @@ test('who is told to leave and keeps its end open is shown out', async () => {
 });
 
 test('paths hold an address and a port, of either family', () => {
-  expect(addressOf(pathOf('127.0.0.1', 7))).toEqual({ address: '127.0.0.1', port: 7 });
-  expect(addressOf(pathOf('::1', 50_412))).toEqual({ address: '::1', port: 50_412 });
+  expect(addressOf(pathOf('127.0.0.1', 7))).toMatchObject({ address: '127.0.0.1', port: 7 });
+  expect(addressOf(pathOf('::1', 50_412))).toMatchObject({ address: '::1', port: 50_412 });
+  // One made earlier, and not the last one.
+  expect(addressOf('127.0.0.1:7')).toMatchObject({ address: '127.0.0.1', port: 7 });
 });
 
 // ------------------------------------------------------------------------------------------------------------- datagrams
