@@ -13,21 +13,16 @@ export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partia
   const guests = crowd(server, { ...BOUNDS, ...bounds }, (socket, from) => {
     const inbox = new Inbox(wire, 'client');
 
-    const read = (chunk: Buffer) => {
+    socket.on('data', (chunk) => {
       const { messages, error } = inbox.push(chunk);
       if (messages.length > 0) {
         guests.settled(from);
         const full = keeper.hear(from, messages);
         if (full) guests.hold(from, full);
       }
-      if (error) {
-        // Bytes that are no message end this connection, in the protocol's own words, and nothing else (Section 7). Nothing
-        // that follows them is a message either, however much it looks like one.
-        socket.off('data', read);
-        keeper.refuse(from, { type: 'RESET', code: RESET.malformed });
-      }
-    };
-    socket.on('data', read);
+      // Bytes that are no message end this connection, in the protocol's own words, and nothing else (Section 7).
+      if (error) keeper.refuse(from, { type: 'RESET', code: RESET.malformed });
+    });
     socket.on('close', () => keeper.part(from));
   });
   keeper.attach(guests);
