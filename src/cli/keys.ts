@@ -15,24 +15,27 @@ export async function waitForKey(prompt: string): Promise<void> {
 }
 
 /** A number from 1 to `most`; undefined when the input ends. Asks again until it gets one. */
-export async function ask(prompt: string, most: number): Promise<number | undefined> {
+export async function ask(question: string, most: number): Promise<number | undefined> {
+  const terminal = process.stdin.isTTY === true;
   const lines = createInterface({
     input: process.stdin,
     output: process.stderr,
-    terminal: process.stdin.isTTY === true,
+    terminal,
   });
+  // Piped input may have ended long before its lines are looked at, and a readline that has ended prompts no more.
+  const prompt = () => (terminal ? lines.prompt() : process.stderr.write(question));
   // In raw mode the terminal leaves Ctrl-C to us, and readline would take it for the end of the input.
   lines.on('SIGINT', () => {
     lines.close();
     process.kill(process.pid, 'SIGINT');
   });
   try {
-    lines.setPrompt(prompt);
-    lines.prompt();
+    lines.setPrompt(question);
+    prompt();
     for await (const line of lines) {
       const chosen = Number(line.trim());
       if (Number.isInteger(chosen) && chosen >= 1 && chosen <= most) return chosen;
-      lines.prompt();
+      prompt();
     }
     return undefined;
   } finally {

@@ -48,6 +48,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     );
 
   const logs = options.log !== undefined || options.json === true;
+  const signals = stopSignals();
   const temporary = logs ? temporaryFolder() : undefined;
   const traces = temporary?.path;
   const writes = card.designs[design]?.holds === 'disk';
@@ -59,7 +60,6 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const own: Trace[] = [];
   let lives: Succession | undefined;
   let log: LiveLog | undefined;
-  const signals = stopSignals();
   try {
     lives = await succession({
       options: {

@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'vitest';
+import { run } from '../../src/cli/commands.ts';
+import { UsageError } from '../../src/cli/errors.ts';
+import { amnesia, home, records } from './amnesia.ts';
+
+const newHome = home();
+const env = await newHome();
+
+describe('wrong arguments: one clear line that ends with what to type', () => {
+  test.each([
+    ['bogus', 'there is no command "bogus"', 'amnesia --help'],
+    ['--bogus', 'Unknown argument: bogus', 'amnesia --help'],
+    ['list extra', 'Unknown argument: extra', 'amnesia list --help'],
+    ['demo', 'demo needs a protocol', 'amnesia demo udp-echo'],
+    ['demo ftp', 'there is no protocol "ftp"; there are udp-echo, tcp-session', 'amnesia list'],
+    ['demo tcp-session/paper', 'tcp-session has no design "paper"', 'amnesia demo tcp-session/memory'],
+    ['demo tcp-session/', 'tcp-session has no design ""', 'amnesia demo tcp-session/memory'],
+    ['demo udp-echo/__proto__', 'udp-echo has no design "__proto__"', 'amnesia demo udp-echo/plain'],
+    ['demo udp-echo --cut hair', 'Given: "hair"', 'amnesia demo --help'],
+    ['demo udp-echo --log loud', 'Given: "loud"', 'amnesia demo --help'],
+    ['demo udp-echo --sed 2', 'Unknown argument: sed', 'amnesia demo --help'],
+    ['demo udp-echo --seed two', '--seed takes one whole number from 0 on', 'amnesia demo --help'],
+    ['demo udp-echo --seed', 'Not enough arguments following: seed', 'amnesia demo --help'],
+    ['demo udp-echo --seed 1.5', '--seed takes one whole number', 'amnesia demo --help'],
+    ['demo udp-echo --at', 'Not enough arguments following: at', 'amnesia demo --help'],
+    ['demo udp-echo --at noon', '--at "noon" is no place', 'amnesia demo udp-echo/plain --cut kill --at 2'],
+    ['demo udp-echo --at 0', '--at "0" is no place', 'amnesia demo udp-echo/plain --cut kill --at 2'],
+    [
+      'demo udp-echo --at 4',
+      'a cut after the last step shows nothing',
+      'amnesia demo udp-echo/plain --cut kill --at 2',
+    ],
+    ['demo udp-echo --cut none --at 2', '--cut none cuts nothing', 'amnesia demo udp-echo/plain --cut kill --at 2'],
+    ['demo udp-echo --cut store', 'there is no store to lose', 'amnesia demo udp-echo --cut kill'],
+    ['demo tcp-session --cut store', 'no store to lose', 'amnesia demo tcp-session/disk --cut store'],
+    ['demo udp-echo --step', 'there is no keyboard here', 'amnesia demo --help'],
+    ['demo udp-echo --json --predict', '--predict is for a person', 'amnesia demo --help'],
+    ['litmus tcp-session udp', 'there is no protocol "udp"', 'amnesia list'],
+    ['serve', 'serve needs a protocol', 'amnesia serve udp-echo --log default'],
+    ['serve udp-echo --port 65536', '--port takes one whole number from 0 to 65535', 'amnesia serve --help'],
+    ['serve udp-echo --port http', '--port takes one whole number', 'amnesia serve --help'],
+    ['serve udp-echo --rate -1', '--rate takes one whole number from 0 on', 'amnesia serve --help'],
+    [
+      'serve udp-echo --host 0.0.0.0',
+      'asks nobody for a password',
+      'amnesia serve udp-echo/plain --host 0.0.0.0 --expose',
+    ],
+    [
+      'serve udp-echo --host 127.example.org',
+      'asks nobody',
+      'amnesia serve udp-echo/plain --host 127.example.org --expose',
+    ],
+    ['explain', 'explain needs the number of a row', 'amnesia explain 5'],
+    ['explain first', 'explain takes one whole number from 1 on', 'amnesia explain --help'],
+  ])('amnesia %s', async (typed, says, advice) => {
+    const fault = await run(typed.split(' ')).catch((error: unknown) => error);
+    expect(fault).toBeInstanceOf(UsageError);
+    const { message } = fault as UsageError;
+    expect(message).toContain(says);
+    expect(message).not.toContain('\n');
+    expect(message.slice(message.lastIndexOf('. Type: '))).toBe(`. Type: ${advice}`);
+  });
+
+  test('as a process: on stderr, with exit code 64, and in English wherever it runs', async () => {
+    const { code, out, err } = await amnesia(['demo', 'udp-echo', '--sed', '2'], {
+      env: { ...env, LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8' },
+    });
+    expect({ code, out, err }).toEqual({
+      code: 64,
+      out: '',
+      err: 'amnesia: Unknown argument: sed. Type: npm run amnesia -- demo --help\n',
+    });
+  });
+});
+
+describe('amnesia list', () => {
+  test('names every protocol and design, one line each', async () => {
+    const { code, out, err } = await amnesia(['list'], { env });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    for (const name of ['udp-echo/plain', 'tcp-session/memory', 'tcp-session/connection', 'tcp-session/disk'])
+      expect(out.match(new RegExp(`^ +${name} `, 'gm')), name).toHaveLength(1);
+  });
+
+  test('--json says the same to a program, --ascii to an old printer', async () => {
+    const { out } = await amnesia(['list', '--json'], { env });
+    expect(
+      records(out).map(({ protocol, transport, designs }) => [
+        protocol,
+        transport,
+        (designs as { name: string }[]).map(({ name }) => name),
+      ]),
+    ).toEqual([
+      ['udp-echo', 'udp', ['plain']],
+      ['tcp-session', 'tcp', ['memory', 'connection', 'disk']],
+    ]);
+    expect((await amnesia(['list', '--ascii'], { env })).out).toMatch(/^[\n -~]+$/);
+  });
+});
+
+describe('amnesia litmus udp-echo', () => {
+  test('--json: one row, nothing filed, nobody holds it, each cut judged after each step but the last', async () => {
+    const { code, out, err } = await amnesia(['litmus', 'udp-echo', '--json'], { env });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const [row, ...more] = records(out);
+    expect(more).toEqual([]);
+    expect(row).toMatchObject({ protocol: 'udp-echo', design: 'plain', filedUnder: 'nothing', heldBy: 'nobody' });
+    expect(
+      ((row?.cuts ?? []) as { cut: string; verdict: string; places: { place: string }[] }[]).map(
+        ({ cut, verdict, places }) => [cut, verdict, places.map(({ place }) => place)],
+      ),
+    ).toEqual([
+      ['forget', 'untouched', ['1', '2', '3']],
+      ['path', 'untouched', ['1', '2', '3']],
+      ['kill', 'untouched', ['1', '2', '3']],
+    ]);
+  });
+
+  test('--markdown: a table for a README', async () => {
+    const { code, out } = await amnesia(['litmus', 'udp-echo', '--markdown'], { env });
+    expect(code).toBe(0);
+    const lines = out.trimEnd().split('\n');
+    expect(lines[1]).toMatch(/^\|( ?-+ ?\|)+$/);
+    expect(lines.at(-1)).toContain('udp-echo');
+    expect(new Set(lines.map((line) => line.split('|').length)).size).toBe(1);
+  });
+});
+
+describe('help and completion', () => {
+  test('every command has a help text with a description for each of its options', async () => {
+    for (const command of ['demo', 'serve']) {
+      const { code, out } = await amnesia([command, '--help'], { env });
+      expect(code).toBe(0);
+      expect(out).toContain(`amnesia ${command} <protocol>`);
+      expect(out).toContain('Examples:');
+      expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    }
+  });
+
+  test('completion prints a script for the shell, and nothing else', async () => {
+    const { code, out, err } = await amnesia(['completion'], { env: { ...env, SHELL: '/bin/bash' } });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    expect(out).toMatch(/^###-begin-amnesia-completions-###\n[\s\S]*\n###-end-amnesia-completions-###\n+$/);
+    expect(out).toContain('complete ');
+  });
+
+  test('commands, protocols, options and their values are completed', async () => {
+    const complete = async (...words: string[]) => {
+      const { out } = await amnesia(['--get-yargs-completions', 'amnesia', ...words], {
+        env: { ...env, SHELL: '/bin/bash' },
+      });
+      return out.trimEnd().split('\n');
+    };
+    expect(await complete('')).toEqual(['list', 'demo', 'litmus', 'serve', 'explain', 'completion']);
+    expect(await complete('serve', 'tcp')).toEqual([
+      'tcp-session',
+      'tcp-session/memory',
+      'tcp-session/connection',
+      'tcp-session/disk',
+    ]);
+    expect(await complete('demo', 'udp-echo', '--cut', '')).toEqual(['kill', 'forget', 'path', 'store', 'none']);
+    // The shell chooses among them.
+    expect(await complete('demo', 'udp-echo', '--pre')).toContain('--predict');
+  });
+});

@@ -1,0 +1,267 @@
+import { spawn } from 'node:child_process';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { watch } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import net from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { needs } from '../peers.ts';
+import { amnesia, gone, home, lives, type Options, ROOT, type Running, records, start } from './amnesia.ts';
+
+const newHome = home();
+
+interface Serving extends Running {
+  port: number;
+  stop(signal?: NodeJS.Signals): ReturnType<typeof amnesia>;
+}
+
+/** `amnesia serve`, on any free port, until the test is over. */
+async function serve(args: readonly string[], options: Options = {}): Promise<Serving> {
+  const running = start(['serve', ...args, '--port', '0'], { env: await newHome(), ...options });
+  const stop = (signal: NodeJS.Signals = 'SIGTERM') => {
+    running.child.kill(signal);
+    return running.ended;
+  };
+  onTestFinished(async () => void (await stop()));
+  const printed = args.includes('--json') ? 'err' : 'out';
+  const [, port] = await running.prints(/listens on \S+ port (\d+) [\s\S]*?(Ctrl-C stops it|q quit)/, printed);
+  return { ...running, port: Number(port), stop };
+}
+
+/** Sends one datagram and resolves to what comes back. */
+async function echo(port: number, text: string): Promise<string> {
+  const socket = dgram.createSocket('udp4');
+  try {
+    const heard = once(socket, 'message');
+    socket.send(text, port, '127.0.0.1');
+    const [reply] = (await heard) as [Buffer];
+    return reply.toString();
+  } finally {
+    socket.close();
+  }
+}
+
+describe('a client of your own is served', () => {
+  test('udp-echo: it says where, what an answer means and how to stop it; then it answers, untapped and silent', async () => {
+    const server = await serve(['udp-echo']);
+    expect(await echo(server.port, 'hello')).toBe('hello');
+    expect(await server.stop()).toEqual({
+      code: 0,
+      out: `udp-echo/plain listens on 127.0.0.1 port ${server.port} (UDP), for this machine only\nwhat an answer means: a reply promises nothing beyond itself\nCtrl-C stops it\n`,
+      err: '',
+    });
+  });
+
+  test('--log default shows each packet with its bytes, and draws what a terminal would obey', async () => {
+    const server = await serve(['udp-echo', '--log', 'default']);
+    await echo(server.port, 'red \u001b[31m');
+    await server.prints(/echo\/1 {2}REPLY/);
+    const { code, out } = await server.stop();
+    expect(code).toBe(0);
+    expect(out).toMatch(/echo\/1 \(pid \d+\) listens on port/);
+    expect(out).toMatch(/#02 .*client ──▶ echo\/1 {2}ECHO "red \\x1b\[31m" +9 B/);
+    expect(out).toMatch(/#03 .*client ◀── echo\/1 {2}REPLY "red/);
+    expect(out).toContain('72 65 64 20 1b');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the character that must not come through
+    expect(out).not.toMatch(/\u001b/);
+  });
+
+  test('tcp-session --json: records only on stdout, the run first; the token stays out of them', async () => {
+    const server = await serve(['tcp-session', '--json']);
+    const socket = net.connect(server.port, '127.0.0.1');
+    socket.write(Buffer.from('11000004000003e8', 'hex'));
+    const [opened] = (await once(socket, 'data')) as [Buffer];
+    expect(opened.subarray(0, 4).toString('hex')).toBe('1200001c');
+    socket.end();
+    await once(socket, 'close');
+    await server.prints(/"kind":"OPENED"/);
+    const { out, err } = await server.stop();
+    const [run, ...entries] = records(out);
+    expect(run).toEqual({
+      is: 'run',
+      version: 1,
+      protocol: 'tcp-session',
+      design: null,
+      seed: null,
+      cut: null,
+      at: null,
+    });
+    expect(entries.filter(({ is }) => is === 'packet').map(({ kind }) => kind)).toEqual(['OPEN', 'OPENED']);
+    expect(out).not.toContain(opened.toString('hex', 8, 24));
+    expect(err).toContain('tcp-session/memory listens on');
+  });
+
+  test('tcp-session/disk: what was acknowledged is there when it is started again on the same folder', async () => {
+    const env = await newHome();
+    const folder = join(env.XDG_STATE_HOME ?? '', 'deep', 'state');
+    const first = await serve(['tcp-session/disk', '--state-dir', folder], { env });
+    await first.prints(/it writes to .*deep\/state/);
+    const socket = net.connect(first.port, '127.0.0.1').on('error', () => {});
+    socket.write(Buffer.from('11000004000003e8' + '14000007000003e8' + '446f20', 'hex'));
+    const replies = await bytes(socket, 32 + 16);
+    const token = replies.subarray(8, 24);
+    expect((await first.stop('SIGINT')).code).toBe(0);
+
+    const second = await serve(['tcp-session/disk', '--state-dir', folder], { env });
+    const back = net.connect(second.port, '127.0.0.1').on('error', () => {});
+    back.write(Buffer.concat([Buffer.from('13000014', 'hex'), replies.subarray(4, 8), token]));
+    const ack = await bytes(back, 16);
+    // ACK, next 1003: three bytes were delivered, and the next life knows it.
+    expect(ack.toString('hex', 0, 8)).toBe('1500000c000003eb');
+    back.destroy();
+  });
+});
+
+async function bytes(socket: net.Socket, length: number): Promise<Buffer> {
+  let heard = Buffer.alloc(0);
+  while (heard.length < length) heard = Buffer.concat([heard, ((await once(socket, 'data')) as [Buffer])[0]]);
+  return heard;
+}
+
+describe('other machines', () => {
+  test('--expose lets them in, with one warning line that names the interfaces', async () => {
+    const server = await serve(['tcp-session', '--host', '0.0.0.0', '--expose']);
+    const { out } = await server.stop();
+    const warnings = out.split('\n').filter((line) => line.startsWith('WARNING'));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/listens on 0\.0\.0\.0, reachable through .*127\.0\.0\.1.*without any authentication$/);
+  });
+
+  test.each(['localhost', '127.0.0.2'])('%s is this machine: no warning, and no --expose needed', async (host) => {
+    const server = await serve(['udp-echo', '--host', host]);
+    const { code, out } = await server.stop();
+    expect(code).toBe(0);
+    expect(out).toContain('for this machine only');
+    expect(out).not.toContain('WARNING');
+  });
+});
+
+describe('what cannot be: one line that says what to do, exit code 3, no stack', () => {
+  const lineOf = (err: string) => expect(err).toMatch(/^amnesia: .*\n$/);
+
+  test('the port is taken (TCP)', async () => {
+    const taken = net.createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    await once(taken, 'listening');
+    const { port } = taken.address() as net.AddressInfo;
+    const { code, out, err } = await amnesia(['serve', 'tcp-session', '--port', String(port)], {
+      env: await newHome(),
+    });
+    expect({ code, out }).toEqual({ code: 3, out: '' });
+    lineOf(err);
+    expect(err).toContain(`127.0.0.1 port ${port} is in use by another program`);
+    expect(err.trimEnd()).toMatch(/give another port with --port$/);
+  });
+
+  test('the port is taken (UDP)', async () => {
+    const taken = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    await once(taken, 'listening');
+    const { port } = taken.address();
+    const { code, err } = await amnesia(['serve', 'udp-echo', '--port', String(port)], { env: await newHome() });
+    expect(code).toBe(3);
+    lineOf(err);
+    expect(err).toContain(`127.0.0.1 port ${port} is in use by another program`);
+  });
+
+  test('the state folder is in use, and its owner serves on', async () => {
+    const env = await newHome();
+    const owner = await serve(['tcp-session/disk'], { env });
+    const { code, out, err } = await amnesia(['serve', 'tcp-session/disk', '--port', '0'], { env });
+    expect({ code, out }).toEqual({ code: 3, out: '' });
+    lineOf(err);
+    expect(err).toMatch(/is in use by another server: .*--state-dir\n$/);
+    const socket = net.connect(owner.port, '127.0.0.1');
+    socket.write(Buffer.from('11000004000003e8', 'hex'));
+    expect((await bytes(socket, 32)).toString('hex', 0, 4)).toBe('1200001c');
+    socket.destroy();
+  });
+
+  test('the state folder cannot be made', async () => {
+    const { code, err } = await amnesia(
+      ['serve', 'tcp-session/disk', '--port', '0', '--state-dir', join(ROOT, 'package.json')],
+      {
+        env: await newHome(),
+      },
+    );
+    expect(code).toBe(3);
+    lineOf(err);
+    expect(err).toMatch(/--state-dir\n$/);
+  });
+});
+
+describe('the end', () => {
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    '%s: exit code 0, its connections end, and no process is left',
+    async (signal) => {
+      const server = await serve(['tcp-session', '--log', 'line']);
+      const [, pid] = await server.prints(/session\/1 \(pid (\d+)\)/);
+      const socket = net.connect(server.port, '127.0.0.1');
+      await once(socket, 'connect');
+      const closed = once(socket, 'close');
+      socket.resume();
+      expect(lives(Number(pid))).toBe(true);
+      expect(await server.stop(signal)).toMatchObject({ code: 0, err: '' });
+      await closed;
+      await gone(Number(pid));
+    },
+  );
+
+  test('Ctrl-C while it still starts: no folder and no process is left', async () => {
+    const env = await newHome();
+    const temporary = join(env.XDG_STATE_HOME ?? '', 'tmp');
+    await mkdir(temporary, { recursive: true });
+    const looking = watch(temporary);
+    const made = new Promise<void>((resolve) => {
+      looking.on('change', (_what, name) => String(name).startsWith('amnesia-') && resolve());
+    });
+    const server = start(['serve', 'udp-echo', '--log', 'line', '--port', '0'], { env: { ...env, TMPDIR: temporary } });
+    await made;
+    looking.close();
+    server.child.kill('SIGINT');
+    expect(await server.ended).toMatchObject({ code: 0, err: '' });
+    expect((await readdir(temporary)).filter((name) => name.startsWith('amnesia-'))).toEqual([]);
+  });
+
+  test('a server that dies by itself is an error, told in a line', async () => {
+    const server = await serve(['udp-echo', '--log', 'line']);
+    const [, pid] = await server.prints(/echo\/1 \(pid (\d+)\)/);
+    process.kill(Number(pid), 'SIGTERM');
+    const { code, err } = await server.ended;
+    expect(code).toBe(3);
+    expect(err).toContain('echo/1 ended by itself (SIGTERM)');
+  });
+
+  test('on a terminal, keys: f forgets, k kills and starts again, q ends; the terminal is given back', async (context) => {
+    const python = needs(context, 'python3');
+    const env = await newHome();
+    const typed = ['--import', 'tsx', 'src/cli/amnesia.ts', 'serve', 'tcp-session', '--port', '0', '--log', 'line'];
+    // A terminal of its own, as a person has; what it is sent is what is typed.
+    const pty = 'import os, pty, sys; sys.exit(os.WEXITSTATUS(pty.spawn(sys.argv[1:])))';
+    const terminal = spawn(python, ['-c', pty, process.execPath, ...typed, '--no-color'], {
+      cwd: ROOT,
+      env: { ...process.env, ...env, NODE_OPTIONS: '' },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void terminal.kill('SIGKILL'));
+    let out = '';
+    const shows = async (pattern: RegExp) => {
+      for await (const text of terminal.stdout.iterator({ destroyOnReturn: false })) {
+        out += text;
+        if (pattern.test(out)) return;
+      }
+      throw new Error(`it ended without ${pattern}:\n${out}`);
+    };
+    terminal.stdout.setEncoding('utf8');
+    await shows(/keys: f forget, k kill and start again, q quit[\s\S]*session\/1 .*listens/);
+    terminal.stdin.write('f');
+    await shows(/FORGET session\/1/);
+    terminal.stdin.write('k');
+    await shows(/SIGKILL session\/1[\s\S]*session\/2 .*listens/);
+    terminal.stdin.end('q');
+    terminal.stdout.resume();
+    const [code] = await once(terminal, 'close');
+    expect(code, out).toBe(0);
+  });
+});
