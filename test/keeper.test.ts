@@ -106,6 +106,32 @@ test('without a journal the answer leaves before hear returns', async () => {
   expect(said).toEqual([{ to: 'a', says: 'noted x;[x]' }]);
 });
 
+test('who has been told good-bye is not heard any more, not even what came along with its last request', async () => {
+  const { keeper, said } = await keeping();
+  keeper.hear('a', ['=x', 'bye', '=y']);
+  keeper.hear('b', ['?']);
+  expect(said).toEqual([
+    { to: 'a', says: 'noted x;bye' },
+    { to: 'a', hangUp: true },
+    { to: 'b', says: '[x]' },
+  ]);
+});
+
+test('who waits for its good-bye behind a write is not heard either; whoever has that path next is', async () => {
+  const journal = new FakeJournal();
+  const { keeper, said } = await keeping(journal);
+  keeper.hear('a', ['=x', 'bye']);
+  await turn();
+  keeper.hear('a', ['=y']);
+  await journal.done();
+  expect(said.at(-1)).toEqual({ to: 'a', hangUp: true });
+  keeper.part('a');
+  keeper.hear('a', ['?']);
+  await turn();
+  expect(journal.asked).toEqual([['x']]);
+  expect(said.at(-1)).toEqual({ to: 'a', says: '[x]' });
+});
+
 test('with a journal no answer leaves before the write is done', async () => {
   const journal = new FakeJournal();
   const { keeper, said } = await keeping(journal);

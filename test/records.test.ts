@@ -263,6 +263,21 @@ describe('bytes that are no message', () => {
     expect(other.map(({ length }) => length)).toEqual(read.map((part) => part.length));
   });
 
+  test('do not give a secret away that was met before', () => {
+    const resume = encode(session.wire, { type: 'RESUME', session: 1, token: TOKEN });
+    const secret = Buffer.from(TOKEN, 'base64url');
+    const traces = story(born(), says(ANNA, resume), says(ANNA, NOISE), says(ANNA, resume));
+    const shown = packets(recorded(traces)).map((packet) => JSON.stringify(packet));
+    expect(shown).toHaveLength(3);
+    for (const packet of shown) {
+      expect(packet).not.toContain(secret.toString('hex'));
+      expect(packet).not.toContain(secret.toString('latin1').slice(8));
+    }
+    expect(packets(recorded(traces))[2]?.hex).toBe(`13000014${'00000001'}${'**'.repeat(16)}`);
+    const open = packets(record(traces, { card: session as unknown as AnyCard, showSecrets: true }));
+    expect(open[2]?.hex).toBe(resume.toString('hex'));
+  });
+
   test('that can be framed and not read make the rest of the stream unreadable', () => {
     const wrong = Buffer.from(OPEN);
     wrong.writeUInt8(9, 1);

@@ -148,6 +148,8 @@ export class Recorder {
   /** Names for paths, in order of appearance. */
   private readonly names = new Map<Path, string>();
   private namesGiven = 0;
+  /** Secrets that have passed by, to know them again in bytes that are no message. */
+  private readonly secrets = new Set<string>();
   private life: { who: string; facts: Facts; alive: boolean } | undefined;
   private serverPort = 0;
   /** The packet that the client handled last: its memory changes belong to that. */
@@ -431,6 +433,7 @@ export class Recorder {
       if (!(error instanceof WireError)) throw error;
       // A stream cannot be read on after an error; the next datagram has nothing to do with this one.
       if (this.options.card.transport === 'tcp') stream.unreadable = error;
+      const { shown, spans } = this.withoutSecrets(bytes);
       // What could be read keeps its names; the rest is shown as what it is, bytes.
       if (reader.at < bytes.length) {
         fields.push({
@@ -438,26 +441,42 @@ export class Recorder {
           label: 'Not understood',
           start: reader.at,
           end: bytes.length,
-          value: bytes.toString('hex', reader.at),
-          show: quoted(bytes.subarray(reader.at), 64),
+          value: shown.toString('hex', reader.at),
+          show: quoted(shown.subarray(reader.at), 64),
         });
       }
       const malformed = { why: error.message, at: error.at };
-      return { kind: 'MALFORMED', says: quoted(bytes, 32), ...this.veiled(bytes, fields), leans: [], malformed };
+      return { kind: 'MALFORMED', says: quoted(shown, 32), ...this.veiled(bytes, fields, spans), leans: [], malformed };
     }
   }
 
   /** The bytes as text, without those of secrets. */
-  private veiled(bytes: Buffer, fields: Field[]): { hex: string; length: number; fields: Field[] } {
+  private veiled(bytes: Buffer, fields: Field[], spans: [number, number][] = []) {
     const pairs: string[] = bytes.toString('hex').match(/../g) ?? [];
     if (this.options.showSecrets) return { hex: pairs.join(''), length: bytes.length, fields };
+    for (const [start, end] of spans) pairs.fill('**', start, end);
     for (const field of fields) {
       if (!field.secret) continue;
+      if (this.secrets.size < CONVERSATIONS) this.secrets.add(bytes.toString('latin1', field.start, field.end));
       pairs.fill('**', field.start, field.end);
       field.value = '***';
       field.show = '***';
     }
     return { hex: pairs.join(''), length: bytes.length, fields };
+  }
+
+  /** Bytes that nobody understood, with every secret that this log has met blotted out, and where those were. */
+  private withoutSecrets(bytes: Buffer): { shown: Buffer; spans: [number, number][] } {
+    const shown = Buffer.from(bytes);
+    const spans: [number, number][] = [];
+    if (this.options.showSecrets) return { shown, spans };
+    for (const secret of this.secrets) {
+      for (let at = bytes.indexOf(secret, 0, 'latin1'); at !== -1; at = bytes.indexOf(secret, at + 1, 'latin1')) {
+        spans.push([at, at + secret.length]);
+        shown.fill('*', at, at + secret.length);
+      }
+    }
+    return { shown, spans };
   }
 }
 

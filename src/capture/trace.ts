@@ -26,6 +26,9 @@ export type Trace = { t: number; who: string } & (
   | { is: 'arm'; arm: 'control' | 'severed'; cut?: string; at?: string }
 );
 
+/** Ends whatever stands unfinished before it. No trace ends so. */
+const TORN = '~\n';
+
 /** What one end can notice of a connection, beside its bytes. */
 export type LinkEvent =
   | 'connected'
@@ -51,11 +54,12 @@ export interface FileSink {
 
 /**
  * Every write is one synchronous call on a descriptor opened for appending, so a SIGKILL right after it loses nothing; what a
- * kill in the middle of a write leaves is a line without an end, which readers pass over.
+ * kill in the middle of a write leaves is a line without an end, or one that the next life has marked; readers pass over both.
  */
 export function fileSink(path: string): FileSink {
   const fd = openSync(path, 'a', 0o600);
-  let held = '';
+  // Another life may have been killed in the middle of a line: this ends it, and marks it as not whole.
+  let held = TORN;
   const write = (lines: string) => {
     held = '';
     if (lines !== '') writeSync(fd, lines);
@@ -90,6 +94,7 @@ export function readTraces(text: string): Trace[] {
   return text
     .slice(0, end)
     .split('\n')
+    .filter((each) => !each.endsWith(TORN.trimEnd()))
     .map((each): Trace => {
       if (each.startsWith('{')) return JSON.parse(each) as Trace;
       const [t, who = '', way, local = '', remote = '', base64 = ''] = each.split(' ');
@@ -106,10 +111,11 @@ export function clockSince(origin: bigint): () => number {
 export function changesBetween(before: Facts, after: Facts): Change[] {
   const changes: Change[] = [];
   for (const [subject, was] of Object.entries(before)) {
-    const is = after[subject];
+    const is = Object.hasOwn(after, subject) ? after[subject] : undefined;
     if (is === undefined) changes.push({ subject, before: was });
     else if (is !== was) changes.push({ subject, before: was, after: is });
   }
-  for (const [subject, is] of Object.entries(after)) if (!(subject in before)) changes.push({ subject, after: is });
+  for (const [subject, is] of Object.entries(after))
+    if (!Object.hasOwn(before, subject)) changes.push({ subject, after: is });
   return changes;
 }

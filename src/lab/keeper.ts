@@ -51,6 +51,8 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
   private speakingTo: Path | undefined;
   private outgoing: Outgoing[] = [];
   private outgoingBytes = 0;
+  /** Those who are to be hung up on when their answers are out. */
+  private readonly leaving = new Set<Path>();
   /** Events decided and not yet given to the journal. */
   private unwritten: E[] = [];
   private writing = false;
@@ -85,6 +87,8 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
     if (this.dead) return undefined;
     const { rules, world } = this.options;
     for (const message of messages) {
+      // Whoever has been told good-bye is not heard, also while the good-bye waits to be said.
+      if (this.leaving.has(from)) break;
       const because = this.options.observe && { path: from, nth: this.count(from) };
       this.carryOut(rules.decide(this.state, message, from, world), because);
     }
@@ -151,6 +155,7 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
     if ('hangUp' in action) {
       this.cut();
       this.outgoing.push(action);
+      this.leaving.add(action.to);
       return;
     }
     this.options.wire.write(this.writer, action.say);
@@ -220,8 +225,11 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
   }
 
   private act(each: Outgoing): void {
-    if ('hangUp' in each) this.mouth?.hangUp(each.to);
-    else this.mouth?.say(each.to, each.bytes);
+    if ('hangUp' in each) {
+      // From here on the server does not listen to it any more.
+      this.leaving.delete(each.to);
+      this.mouth?.hangUp(each.to);
+    } else this.mouth?.say(each.to, each.bytes);
   }
 
   private count(from: Path): number {

@@ -60,7 +60,7 @@ export function judge(card: AnyCard, control: Arm, severed: Arm): Judgement {
 function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
   const at = entries.findIndex((entry) => entry.is === 'cut');
   const row = entries[at];
-  if (!row || row.is !== 'cut')
+  if (row?.is !== 'cut')
     return `the ${cut.is} never happened: ${'on' in cut.at ? `no “${placeInWords(cut.at)}” came` : 'its place was not reached'}`;
   const before = entries.slice(0, at);
   const after = entries.slice(at + 1);

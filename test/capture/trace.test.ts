@@ -1,6 +1,6 @@
 // What a run writes down while it goes on, so that no kill can take it.
 
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -43,7 +43,7 @@ describe('a sink into a file', () => {
     for (const trace of EVERY) file.sink(trace);
     file.close();
     expect(written()).toEqual(EVERY);
-    expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(EVERY.length + 1);
+    expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(EVERY.length + 2);
   });
 
   test('is written when the call returns, without any closing', () => {
@@ -78,7 +78,25 @@ describe('a sink into a file', () => {
     const whole = readFileSync(path, 'utf8');
     const ends = Array.from(whole.matchAll(/\n/g), ({ index }) => index);
     for (let cut = 0; cut <= whole.length; cut++)
-      expect(readTraces(whole.slice(0, cut))).toEqual(EVERY.slice(0, ends.filter((end) => end < cut).length));
+      expect(readTraces(whole.slice(0, cut))).toEqual(
+        EVERY.slice(0, Math.max(0, ends.filter((end) => end < cut).length - 1)),
+      );
+  });
+
+  test('what a kill cut short costs the next life nothing, wherever it was cut', () => {
+    const before = fileSink(path);
+    for (const trace of [bytes(1), EVERY[1]]) if (trace) before.sink(trace);
+    before.close();
+    const whole = readFileSync(path, 'utf8');
+    const ends = Array.from(whole.matchAll(/\n/g), ({ index }) => index);
+    for (let cut = 0; cut <= whole.length; cut++) {
+      writeFileSync(path, whole.slice(0, cut));
+      const next = fileSink(path);
+      next.sink(bytes(9));
+      next.close();
+      const kept = Math.max(0, ends.filter((end) => end < cut).length - 1);
+      expect(written()).toEqual([bytes(1), EVERY[1]].slice(0, kept).concat(bytes(9)));
+    }
   });
 
   test('goes on behind what is there: two processes write one file', () => {

@@ -17,12 +17,15 @@ interface Session {
   rcvNxt: number;
   /** CRC-32 of all bytes delivered, in order. The bytes themselves have gone to whoever reads them. Signed, as above. */
   digest: number;
-  /** When it was opened or last resumed, in seconds since the epoch: the oldest ones are forgotten first. */
-  since: number;
+  /**
+   * Since when no connection speaks for it, in seconds since the epoch; 0 while one does. One whose connection died with the
+   * process stays at 0: nobody knows since when, so its time never runs out, and only the cap takes it.
+   */
+  idle: number;
 }
 
 export interface State {
-  /** Filed under the key. A Map, because keys come from the wire, and because it keeps the order of opening and resuming: the first is the next to go. */
+  /** Filed under the key. A Map, because keys come from the wire, and because it keeps the order of opening, resuming and falling idle: the first is the next to go. */
   sessions: Map<Key, Session>;
   /** Filed under the path: which session a connection speaks for. Nothing here outlives the process, so nothing here is written down. */
   speakers: Map<Path, Key>;
@@ -31,8 +34,9 @@ export interface State {
 }
 
 export type Event =
-  | { is: 'opened'; key: Key; id: number; first: number; at: number }
-  | { is: 'resumed'; key: Key; at: number }
+  | { is: 'opened'; key: Key; id: number; first: number }
+  | { is: 'resumed'; key: Key }
+  | { is: 'idle'; key: Key; at: number }
   | { is: 'delivered'; key: Key; next: number; digest: number }
   | { is: 'closed'; key: Key }
   | { is: 'evicted'; key: Key }
@@ -43,7 +47,7 @@ export type Event =
 const WINDOW = 4096;
 
 export interface Limits {
-  /** Sessions kept; the one opened or resumed longest ago makes room. */
+  /** Sessions kept; the one in use longest ago makes room. */
   sessions: number;
   /** Seconds after which a session that no connection speaks for is forgotten. */
   ttl: number;
@@ -70,13 +74,12 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
       }
     },
 
-    part(state, from) {
+    part(state, from, world) {
       const key = state.speakers.get(from);
       if (key === undefined) return NOTHING;
-      const events: Event[] = [{ is: 'parted', path: from }];
-      // Filed under the path, a session ends with it: nobody could ever ask for it again.
-      if (filedUnder === 'path') events.push({ is: 'evicted', key });
-      return { events, actions: [] };
+      // Filed under the path, a session ends with it: nobody could ever ask for it again. Under its token it waits.
+      const then: Event = filedUnder === 'path' ? { is: 'evicted', key } : { is: 'idle', key, at: seconds(world) };
+      return { events: [{ is: 'parted', path: from }, then], actions: [] };
     },
 
     apply(state, event) {
@@ -97,16 +100,21 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
             first: event.first,
             rcvNxt: event.first,
             digest: 0,
-            since: event.at,
+            idle: 0,
           });
           return;
         case 'resumed': {
           const session = state.sessions.get(event.key);
           if (!session) return;
-          session.since = event.at;
-          // Taken out and put back, it is the last to go.
-          state.sessions.delete(event.key);
-          state.sessions.set(event.key, session);
+          session.idle = 0;
+          putLast(state, event.key, session);
+          return;
+        }
+        case 'idle': {
+          const session = state.sessions.get(event.key);
+          if (!session) return;
+          session.idle = event.at;
+          putLast(state, event.key, session);
           return;
         }
         case 'closed': {
@@ -133,13 +141,12 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
   function open(state: State, seq: number, from: Path, world: World): Decision<Message, Event> {
     if (state.speakers.has(from)) return reset(from, RESET.alreadyOpen);
     const token = world.name();
-    const at = seconds(world);
     const id = state.opened + 1;
     const key = filedUnder === 'path' ? from : token;
     return {
       events: [
-        ...evictions(state, at),
-        { is: 'opened', key, id, first: seq | 0, at },
+        ...evictions(state, seconds(world)),
+        { is: 'opened', key, id, first: seq | 0 },
         { is: 'spoke', path: from, key },
       ],
       actions: [{ to: from, say: { type: 'OPENED', session: id, token, next: seq, window: WINDOW } }],
@@ -155,13 +162,12 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
     if (state.speakers.has(from)) return reset(from, RESET.alreadyOpen);
     const key = asked.token;
     const session = filedUnder === 'path' ? undefined : state.sessions.get(key);
-    const at = seconds(world);
     const before = speakerFor(state, key);
-    const expired = session !== undefined && before === undefined && at - session.since > limits.ttl;
     // Section 7: a wrong token, an expired one and one never issued get the same answer.
-    if (!session || session.id !== asked.session || expired) return reset(from, RESET.unknownSession);
+    if (!session || session.id !== asked.session || isExpired(session, seconds(world)))
+      return reset(from, RESET.unknownSession);
     const events: Event[] = [
-      { is: 'resumed', key, at },
+      { is: 'resumed', key },
       { is: 'spoke', path: from, key },
     ];
     const actions: Action<Message>[] = [];
@@ -218,11 +224,22 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
     const events: Event[] = [];
     for (const [key, session] of state.sessions) {
       const tooMany = state.sessions.size - events.length >= limits.sessions;
-      if (!tooMany && at - session.since <= limits.ttl) break;
-      if (!spokenFor.has(key)) events.push({ is: 'evicted', key });
+      // They stand in the order in which they fell idle, so after one whose time has not run out there is none whose has.
+      if (!tooMany && session.idle !== 0 && !isExpired(session, at)) break;
+      if (tooMany ? !spokenFor.has(key) : isExpired(session, at)) events.push({ is: 'evicted', key });
     }
     return events;
   }
+
+  function isExpired(session: Session, at: number): boolean {
+    return session.idle !== 0 && at - session.idle > limits.ttl;
+  }
+}
+
+/** Taken out and put back, it is the last to go. */
+function putLast(state: State, key: Key, session: Session): void {
+  state.sessions.delete(key);
+  state.sessions.set(key, session);
 }
 
 const NONE: readonly Event[] = [];

@@ -169,8 +169,9 @@ describe.each(['token', 'path'] as const)('filed under the %s', (filedUnder) => 
     const { rules } = new Script(filedUnder);
     expect(rules.lasting({ is: 'spoke', path: 'A', key: 'k' })).toBe(false);
     expect(rules.lasting({ is: 'parted', path: 'A' })).toBe(false);
-    expect(rules.lasting({ is: 'opened', key: 'k', id: 1, first: 0, at: 0 })).toBe(true);
-    expect(rules.lasting({ is: 'resumed', key: 'k', at: 0 })).toBe(true);
+    expect(rules.lasting({ is: 'opened', key: 'k', id: 1, first: 0 })).toBe(true);
+    expect(rules.lasting({ is: 'resumed', key: 'k' })).toBe(true);
+    expect(rules.lasting({ is: 'idle', key: 'k', at: 1 })).toBe(true);
     expect(rules.lasting({ is: 'delivered', key: 'k', next: 1, digest: 0 })).toBe(true);
     expect(rules.lasting({ is: 'closed', key: 'k' })).toBe(true);
     expect(rules.lasting({ is: 'evicted', key: 'k' })).toBe(true);
@@ -180,7 +181,8 @@ describe.each(['token', 'path'] as const)('filed under the %s', (filedUnder) => 
     const { rules } = new Script(filedUnder);
     const state = rules.empty();
     rules.apply(state, { is: 'delivered', key: 'k', next: 1, digest: 0 });
-    rules.apply(state, { is: 'resumed', key: 'k', at: 0 });
+    rules.apply(state, { is: 'resumed', key: 'k' });
+    rules.apply(state, { is: 'idle', key: 'k', at: 1 });
     rules.apply(state, { is: 'closed', key: 'k' });
     rules.apply(state, { is: 'evicted', key: 'k' });
     rules.apply(state, { is: 'parted', path: 'A' });
@@ -227,7 +229,7 @@ describe('filed under a token', () => {
         learns: ['delivered'],
         says: [ack('A', 'delivered', 4_294_967_295, 'hello')],
       })
-      .loses('A', { learns: ['parted'] })
+      .loses('A', { learns: ['parted', 'idle'] })
       .knows({ 'session[1]': 'open, next 4294967295, 5 bytes delivered, digest 3610a686' })
       .hears('B', resume(1, tokenOf(1)), {
         learns: ['resumed', 'spoke'],
@@ -278,7 +280,7 @@ describe('filed under a token', () => {
   test('a closed session can be resumed, so that a close whose answer was lost can be asked again', () => {
     begun(100)
       .hears('A', close(100, ''), { learns: ['closed'], says: closed('A', 100, '') })
-      .loses('A', { learns: ['parted'] })
+      .loses('A', { learns: ['parted', 'idle'] })
       .hears('B', resume(1, tokenOf(1)), { learns: ['resumed', 'spoke'], says: [ack('B', 'delivered', 100, '')] })
       .hears('B', close(100, ''), { says: closed('B', 100, '') })
       .hears('B', data(100, 'more'), { says: reset('B', 'noSession') });
@@ -287,7 +289,7 @@ describe('filed under a token', () => {
   test('a wrong token, a wrong number, an expired session and one never issued get the same answer', () => {
     const refused = { says: reset('B', 'unknownSession') };
     begun(100)
-      .loses('A', { learns: ['parted'] })
+      .loses('A', { learns: ['parted', 'idle'] })
       .hears('B', resume(1, tokenOf(9)), refused)
       .hears('B', resume(2, tokenOf(1)), refused)
       .hears('B', resume(0, ''), refused)
@@ -303,17 +305,33 @@ describe('filed under a token', () => {
       .hears('A', data(100, 'x'), { learns: ['delivered'], says: [ack('A', 'delivered', 101, 'x')] });
   });
 
-  test('a session is remembered for its lifetime to the second, counted from the last RESUME', () => {
+  test('a session is remembered for its lifetime to the second, counted from when its connection ended', () => {
     begun(100)
-      .loses('A', { learns: ['parted'] })
+      .waits(10_000)
+      .loses('A', { learns: ['parted', 'idle'] })
       .waits(3600)
       .hears('B', resume(1, tokenOf(1)), { learns: ['resumed', 'spoke'], says: [ack('B', 'delivered', 100, '')] })
-      .loses('B', { learns: ['parted'] })
+      .loses('B', { learns: ['parted', 'idle'] })
       .waits(3600)
       .hears('C', resume(1, tokenOf(1)), { learns: ['resumed', 'spoke'], says: [ack('C', 'delivered', 100, '')] })
-      .loses('C', { learns: ['parted'] })
+      .loses('C', { learns: ['parted', 'idle'] })
       .waits(3601)
       .hears('D', resume(1, tokenOf(1)), { says: reset('D', 'unknownSession') });
+  });
+
+  test('a session whose connection died with the process has no known end, and does not expire', () => {
+    const { rules } = new Script('token');
+    const lasting = [
+      { is: 'opened', key: tokenOf(1), id: 1, first: 100 },
+      { is: 'delivered', key: tokenOf(1), next: 101, digest: 0 },
+    ] as const;
+    const state = rules.empty();
+    for (const event of lasting) rules.apply(state, event);
+    const world = { now: () => 1e12, name: () => tokenOf(2) };
+    expect(rules.decide(state, resume(1, tokenOf(1)), 'A', world).events.map(({ is }) => is)).toEqual([
+      'resumed',
+      'spoke',
+    ]);
   });
 
   test('a session that a connection speaks for does not expire', () => {
@@ -330,16 +348,20 @@ describe('filed under a token', () => {
     begun(1)
       .hears('B', open(2), { learns: [...OPENING.learns], says: [opened('B', 2, 2)] })
       .hears('C', open(3), { learns: [...OPENING.learns], says: [opened('C', 3, 3)] })
-      .loses('B', { learns: ['parted'] })
+      .loses('B', { learns: ['parted', 'idle'] })
       .waits(3000)
-      .loses('C', { learns: ['parted'] })
+      .loses('C', { learns: ['parted', 'idle'] })
       .waits(601)
-      .hears('D', open(4), { learns: ['evicted', 'evicted', ...OPENING.learns], says: [opened('D', 4, 4)] })
+      .hears('D', open(4), { learns: ['evicted', ...OPENING.learns], says: [opened('D', 4, 4)] })
+      .waits(3000)
+      .hears('E', open(5), { learns: ['evicted', ...OPENING.learns], says: [opened('E', 5, 5)] })
       .knows({
         'session[1]': 'open, next 1, 0 bytes delivered, digest 00000000',
         'session[4]': 'open, next 4, 0 bytes delivered, digest 00000000',
+        'session[5]': 'open, next 5, 0 bytes delivered, digest 00000000',
         'path[A]': 'speaks for session[1]',
         'path[D]': 'speaks for session[4]',
+        'path[E]': 'speaks for session[5]',
       });
   });
 
@@ -352,8 +374,8 @@ describe('filed under a token', () => {
 
     test('the oldest that nobody speaks for makes room, not an older one that is spoken for', () => {
       three()
-        .loses('B', { learns: ['parted'] })
-        .loses('C', { learns: ['parted'] })
+        .loses('B', { learns: ['parted', 'idle'] })
+        .loses('C', { learns: ['parted', 'idle'] })
         .hears('D', open(4), { learns: ['evicted', ...OPENING.learns], says: [opened('D', 4, 4)] })
         .knows({
           'session[1]': FRESH(1),
@@ -367,15 +389,16 @@ describe('filed under a token', () => {
 
     test('a session that was resumed is young again', () => {
       three()
-        .loses('A', { learns: ['parted'] })
-        .loses('B', { learns: ['parted'] })
+        .loses('A', { learns: ['parted', 'idle'] })
+        .loses('B', { learns: ['parted', 'idle'] })
         .hears('E', resume(1, tokenOf(1)), { learns: ['resumed', 'spoke'], says: [ack('E', 'delivered', 1, '')] })
-        .loses('E', { learns: ['parted'] })
-        .loses('C', { learns: ['parted'] })
+        .loses('E', { learns: ['parted', 'idle'] })
+        .loses('C', { learns: ['parted', 'idle'] })
         .hears('F', open(4), { learns: ['evicted', ...OPENING.learns], says: [opened('F', 4, 4)] })
+        // It was in use until E left; the third was in use until C left, and that was later.
         .hears('G', open(5), { learns: ['evicted', ...OPENING.learns], says: [opened('G', 5, 5)] })
         .knows({
-          'session[1]': FRESH(1),
+          'session[3]': FRESH(3),
           'session[4]': FRESH(4),
           'session[5]': FRESH(5),
           'path[F]': 'speaks for session[4]',
@@ -387,8 +410,8 @@ describe('filed under a token', () => {
       three()
         .hears('D', open(4), { learns: [...OPENING.learns], says: [opened('D', 4, 4)] })
         // As soon as there is somebody to go, as many go as there are too many.
-        .loses('A', { learns: ['parted'] })
-        .loses('B', { learns: ['parted'] })
+        .loses('A', { learns: ['parted', 'idle'] })
+        .loses('B', { learns: ['parted', 'idle'] })
         .hears('E', open(5), { learns: ['evicted', 'evicted', ...OPENING.learns], says: [opened('E', 5, 5)] })
         .knows({
           'session[3]': FRESH(3),
@@ -409,7 +432,7 @@ describe('filed under a token', () => {
             { to: `X${nth}`, say: { type: 'OPENED', session: nth, token: tokenOf(nth), next: nth, window: 4096 } },
           ],
         });
-        script.loses(`X${nth}`, { learns: ['parted'] });
+        script.loses(`X${nth}`, { learns: ['parted', 'idle'] });
         expect(script.state.sessions.size).toBeLessThanOrEqual(4);
       }
       expect([...script.state.speakers.keys()]).toEqual(['A', 'B', 'C']);
