@@ -10,8 +10,10 @@ import { ledger } from '../src/capture/ledger.ts';
 import { record } from '../src/capture/records.ts';
 import { tap } from '../src/capture/tap.ts';
 import { clockSince, type Trace } from '../src/capture/trace.ts';
+import { diskJournal } from '../src/lab/journals/disk.ts';
 import { type Journal, StateKeeper } from '../src/lab/keeper.ts';
 import { beginLife } from '../src/lab/lives.ts';
+import { temporaryFolder } from '../src/lab/tidy.ts';
 import { REAL_WORLD } from '../src/lab/world.ts';
 import { jsonLines } from '../src/log/jsonl.ts';
 import { TerminalLog } from '../src/log/terminal.ts';
@@ -392,6 +394,45 @@ describe('tcp-session: floods', () => {
     expect(await peer(port).say(resume(id, token)).hears()).toMatchObject([{ type: 'ACK', next: 0 }]);
   });
 
+  test('whoever ends its side after the last question still gets the answer, however long the disk takes', async () => {
+    const gate = gatedJournal();
+    const { port } = await serving({}, gate.journal);
+    const client = peer(port);
+    client.socket.end(Buffer.concat([open(), data(0, 'hello')].map(say)));
+    await gate.asked(1);
+    for (let turns = 0; turns < 20; turns++) await turn();
+    gate.release();
+    expect(await client.toTheEnd()).toMatchObject([{ type: 'OPENED' }, { type: 'ACK', next: 5 }]);
+  });
+
+  test('what follows a RESET in the same chunk has no effect', async () => {
+    const { port, keeper } = await serving();
+    expect(await peer(port).say(data(0, 'x'), open(), data(0, 'x')).toTheEnd()).toEqual([reset(RESET.noSession)]);
+    expect(keeper.state.opened).toBe(0);
+  });
+
+  test('after a snapshot and a kill no path of the dead process speaks for a session', async () => {
+    const { path: folder, remove } = await temporaryFolder();
+    endings.push(remove);
+    const rules = session.designs.disk?.rules;
+    if (!rules) throw new Error('no disk');
+    const live = async () => {
+      const journal = await diskJournal<State, Event>({ folder, long: 1 });
+      return { journal, ...(await StateKeeper.open({ rules, wire, world: REAL_WORLD, transport: 'tcp', journal })) };
+    };
+    const one = await live();
+    const server = await session.serve(one.keeper, { host, port: 0 });
+    const { client } = await opened(server.port);
+    await client.say(data(0, 'mine')).hears();
+    // As a kill leaves it: nobody was told that the connection is gone.
+    await one.journal.close();
+    const two = await live();
+    expect(two.keeper.facts()).toEqual({ 'session[1]': expect.stringContaining('next 4') });
+    await two.journal.close();
+    await client.reset();
+    await server.close();
+  });
+
   const frames = many(400_000);
 
   test.each(['memory', 'disk'])('%s: who reads slowly gets every answer', async (design) => {
@@ -472,6 +513,7 @@ describe('udp-echo', () => {
         hear,
         part: (from) => keeper.part(from),
         refuse: (to, message) => keeper.refuse(to, message),
+        bye: (to) => keeper.bye(to),
         attach: (mouth) => keeper.attach(mouth),
       },
       { host, port: 0 },

@@ -381,3 +381,46 @@ test('an observer is told how the facts changed, and by which message of which p
     [[{ subject: 'words', before: '1,2', after: '1,2,3' }], { path: 'a', nth: 4 }],
   ]);
 });
+
+test('a snapshot holds only what outlives the process', async () => {
+  const journal = new FakeJournal();
+  const snapshots: State[] = [];
+  journal.snapshot = async (state) => void snapshots.push(structuredClone(state));
+  const { keeper } = await keeping(journal, { rules: { ...rules, outlives: (state) => ({ ...state, onPath: [] }) } });
+  journal.long = true;
+  keeper.hear('a', ['~here', '=1']);
+  await turn();
+  expect(snapshots).toEqual([{ words: ['1'], onPath: [] }]);
+  expect(keeper.state.onPath).toEqual(['~here']);
+});
+
+test.each([false, true])(
+  'after a last word nothing more is heard from that path (with a journal: %s)',
+  async (written) => {
+    const journal = written ? new FakeJournal() : undefined;
+    const { keeper, said } = await keeping(journal);
+    keeper.hear('a', ['=1', 'bye', '=2']);
+    if (written) keeper.hear('a', ['=3']);
+    await turn();
+    await journal?.done();
+    expect(said).toEqual([
+      { to: 'a', says: 'noted 1;bye' },
+      { to: 'a', hangUp: true },
+    ]);
+    expect(keeper.facts()).toEqual({ words: '1' });
+  },
+);
+
+test('who has said its last word is hung up on after the answers, not before', async () => {
+  const journal = new FakeJournal();
+  const { keeper, said } = await keeping(journal);
+  keeper.hear('a', ['=1']);
+  keeper.bye('a');
+  await turn();
+  expect(said).toEqual([]);
+  await journal.done();
+  expect(said).toEqual([
+    { to: 'a', says: 'noted 1;' },
+    { to: 'a', hangUp: true },
+  ]);
+});

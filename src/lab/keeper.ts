@@ -34,8 +34,11 @@ export interface KeeperOptions<S, M, E extends Json> {
   failed?: ((error: Error) => void) | undefined;
 }
 
-/** Bytes heard and not yet written down beyond which a path is read no further. */
-const TOO_MUCH = 1 << 20;
+/**
+ * Bytes of answers that wait for the journal beyond which a path is read no further. What is being written and what waits for
+ * the next write must together stay well within what a peer may leave unread, or it would be dropped for our slowness.
+ */
+const TOO_MUCH = 1 << 17;
 
 /** Paths whose messages are counted for an observer. */
 const COUNTED = 4096;
@@ -113,6 +116,12 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
         { to, hangUp: true },
       ],
     });
+    this.release();
+  }
+
+  bye(to: Path): void {
+    if (this.dead || this.leaving.has(to)) return;
+    this.plan({ to, hangUp: true });
     this.release();
   }
 
@@ -197,7 +206,7 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
   }
 
   private async writeDown(): Promise<void> {
-    const { journal } = this.options;
+    const { journal, rules } = this.options;
     if (!journal) return;
     try {
       while (this.outgoing.length + this.unwritten.length + this.forgetting.length > 0) {
@@ -207,9 +216,9 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
         const ready = this.ready();
         if (this.forgetting.length > 0) {
           this.empty();
-          await journal.snapshot(this.state);
+          await journal.snapshot(rules.outlives?.(this.state) ?? this.state);
         } else if (journal.long) {
-          await journal.snapshot(this.state);
+          await journal.snapshot(rules.outlives?.(this.state) ?? this.state);
         } else if (events.length > 0) {
           await journal.append(events);
         }

@@ -41,6 +41,8 @@ export interface Rules<S, M, E extends Json> {
   apply(state: S, event: E): void;
   /** Whether an event is worth writing down: what is filed under a path is not, since no path outlives the process. */
   lasting(event: E): boolean;
+  /** The state as the next process will know it, for a snapshot: without what no lasting event has made. All of it unless given. */
+  outlives?(state: S): S;
   facts(state: S): Facts;
 }
 
@@ -51,6 +53,8 @@ export interface Keeper<M> {
    * {@link Mouth}. A promise means: too much is waiting to be written down, read no more from this path until it resolves.
    */
   hear(from: Path, messages: readonly M[]): Promise<void> | undefined;
+  /** The peer has said its last word, and still listens: hangs up after all answers before. */
+  bye(to: Path): void;
   /** The path is gone. */
   part(from: Path): void;
   /** Says the protocol's own word for bytes that no rule could read, after all answers before it, and hangs up. */

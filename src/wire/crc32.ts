@@ -12,7 +12,7 @@ const [LAST, THIRD, SECOND, FIRST] = TABLES;
 
 /** The checksum of bytes that follow others whose checksum is `before`. Unsigned 32 bits; `crc32(x)` of nothing is 0. */
 export function crc32(bytes: Buffer, before = 0): number {
-  if (bytes.length >= LONG) return native(bytes, before);
+  if (bytes.length >= LONG) return native(bytes, before >>> 0);
   let sum = ~before;
   let at = 0;
   for (const groups = bytes.length - 3; at < groups; at += 4) {

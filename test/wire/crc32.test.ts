@@ -9,6 +9,7 @@ test('is the checksum that node:zlib computes, at every length and from every st
     const part = bytes.subarray(0, length);
     expect(crc32(part)).toBe(native(part));
     expect(crc32(part, 0xffff_fff1)).toBe(native(part, 0xffff_fff1));
+    expect(crc32(part, 0xffff_fff1 | 0)).toBe(native(part, 0xffff_fff1));
   }
 });
 

@@ -11,6 +11,7 @@ export function echoSaying(twist: (payload: Buffer) => Buffer | undefined): AnyC
         hear: (from, messages) => keeper.hear(from, messages),
         part: (from) => keeper.part(from),
         refuse: (to, message) => keeper.refuse(to, message),
+        bye: (to) => keeper.bye(to),
         attach: (mouth) =>
           keeper.attach({
             hangUp: (to) => mouth.hangUp(to),

@@ -11,6 +11,7 @@ export const card = {
       {
         hear: (from, messages) => keeper.hear(from, messages),
         part: (from) => keeper.part(from),
+        bye: (to) => keeper.bye(to),
         refuse() {
           throw new WireError('nobody expected this', 0);
         },

@@ -16,6 +16,7 @@ export const card = {
         },
         part: (from) => keeper.part(from),
         refuse: (to, message) => keeper.refuse(to, message),
+        bye: (to) => keeper.bye(to),
         attach: (mouth) => keeper.attach(mouth),
       },
       ...rest,

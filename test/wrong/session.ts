@@ -14,6 +14,7 @@ export function sessionSaying(twist: (bytes: Buffer) => Buffer): AnyCard {
         hear: (from, messages) => keeper.hear(from, messages),
         part: (from) => keeper.part(from),
         refuse: (to, message) => keeper.refuse(to, message),
+        bye: (to) => keeper.bye(to),
         attach: (mouth) =>
           keeper.attach({ hangUp: (to) => mouth.hangUp(to), say: (to, bytes) => mouth.say(to, twist(bytes)) }),
       };

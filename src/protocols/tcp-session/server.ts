@@ -9,7 +9,7 @@ import type { Address, Bounds, Keeper, Server } from '../shapes.ts';
 import { type Message, RESET, wire } from './wire.ts';
 
 export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partial<Bounds> = {}): Promise<Server> {
-  const server = createServer({ noDelay: true });
+  const server = createServer({ noDelay: true, allowHalfOpen: true });
   const guests = crowd(server, { ...BOUNDS, ...bounds }, (socket, from) => {
     const inbox = new Inbox(wire, 'client');
 
@@ -23,6 +23,8 @@ export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partia
       // Bytes that are no message end this connection, in the protocol's own words, and nothing else (Section 7).
       if (error) keeper.refuse(from, { type: 'RESET', code: RESET.malformed });
     });
+    // Whoever has no more to say may still want to hear: answers may be waiting for the disk.
+    socket.on('end', () => keeper.bye(from));
     socket.on('close', () => keeper.part(from));
   });
   keeper.attach(guests);

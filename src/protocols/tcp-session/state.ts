@@ -135,6 +135,8 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
 
     lasting: (event) => event.is !== 'spoke' && event.is !== 'parted',
 
+    outlives: (state) => ({ ...state, speakers: new Map() }),
+
     facts,
   };
 

@@ -32,6 +32,7 @@ async function served(bounds: Partial<Bounds> = {}) {
     },
     part: (from) => keeper.part(from),
     refuse: (to, message) => keeper.refuse(to, message),
+    bye: (to) => keeper.bye(to),
     attach(given) {
       mouth = given;
       keeper.attach(given);
