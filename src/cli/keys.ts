@@ -11,7 +11,9 @@ export async function waitForKey(prompt: string): Promise<void> {
   const [key] = (await once(stdin, 'data')) as [Buffer];
   stdin.setRawMode(false).pause();
   stderr.write('\r\u001b[K');
-  if (key[0] === 3) process.kill(process.pid, 'SIGINT');
+  if (key[0] !== 3) return;
+  process.kill(process.pid, 'SIGINT');
+  await new Promise(() => {});
 }
 
 /** A number from 1 to `most`; undefined when the input ends. Asks again until it gets one. */
@@ -25,7 +27,10 @@ export async function ask(question: string, most: number): Promise<number | unde
   // Piped input may have ended long before its lines are looked at, and a readline that has ended prompts no more.
   const prompt = () => (terminal ? lines.prompt() : process.stderr.write(question));
   // In raw mode the terminal leaves Ctrl-C to us, and readline would take it for the end of the input.
+  let interrupted = false;
   lines.on('SIGINT', () => {
+    interrupted = true;
+    process.stderr.write('\n');
     lines.close();
     process.kill(process.pid, 'SIGINT');
   });
@@ -37,6 +42,8 @@ export async function ask(question: string, most: number): Promise<number | unde
       if (Number.isInteger(chosen) && chosen >= 1 && chosen <= most) return chosen;
       prompt();
     }
+    // The signal is on its way; until it ends us, nothing may go on.
+    if (interrupted) await new Promise(() => {});
     return undefined;
   } finally {
     lines.close();

@@ -11,6 +11,7 @@ import { type Succession, succession } from '../lab/succession.ts';
 import { temporaryFolder } from '../lab/tidy.ts';
 import { jsonLine } from '../log/jsonl.ts';
 import { type Bytes, type Level, TerminalLog } from '../log/terminal.ts';
+import { wrap } from '../log/text.ts';
 import { printableJson } from '../wire/printable.ts';
 import { EXIT, UsageError } from './errors.ts';
 import type { Picked } from './pick.ts';
@@ -84,7 +85,8 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     notice(
       `${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`,
     );
-    notice(`what an answer means: ${card.designs[design]?.promises}`);
+    for (const line of wrap([{ text: `what an answer means: ${card.designs[design]?.promises}` }], out.look, 2))
+      notice(line.map(({ text }) => text).join(''));
     if (writes) notice(`it writes to ${folder}`);
     for (const note of lives.current().notes) notice(note);
     const keys = process.stdin.isTTY === true;

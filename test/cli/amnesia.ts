@@ -3,14 +3,16 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll } from 'vitest';
+import { build } from 'esbuild';
+import { afterAll, onTestFinished } from 'vitest';
+import { temporaryFolder } from '../../src/lab/tidy.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
@@ -54,10 +56,34 @@ export function home(): () => Promise<NodeJS.ProcessEnv> {
   };
 }
 
+/**
+ * The program built as the package has it, in a folder of its own: three times as fast to start, where a test needs many
+ * starts and it makes no difference.
+ */
+export async function built(): Promise<string> {
+  const { path, remove } = temporaryFolder();
+  afterAll(remove);
+  await cp(join(ROOT, 'package.json'), join(path, 'package.json'));
+  await build({
+    entryPoints: { amnesia: join(ROOT, 'src/cli/amnesia.ts'), host: join(ROOT, 'src/lab/host.ts') },
+    outdir: join(path, '.dist'),
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    logLevel: 'warning',
+    banner: {
+      js: "import { createRequire as requireHere } from 'node:module'; const require = requireHere(import.meta.url);",
+    },
+  });
+  return join(path, '.dist', 'amnesia.js');
+}
+
 export function start(args: readonly string[], options: Options = {}): Running {
   const { script = join(ROOT, 'src/cli/amnesia.ts'), cwd = ROOT, env = {} } = options;
   const { FORCE_COLOR: _forced, NO_COLOR: _none, ...inherited } = process.env;
-  const child = spawn(process.execPath, ['--import', TSX, script, ...args], {
+  const loader = script.endsWith('.ts') ? ['--import', TSX] : [];
+  const child = spawn(process.execPath, [...loader, script, ...args], {
     cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...inherited, NODE_OPTIONS: '', ...env },
@@ -100,6 +126,44 @@ export function start(args: readonly string[], options: Options = {}): Running {
 /** Runs a command to its end. */
 export function amnesia(args: readonly string[], options: Options = {}): Promise<Ran> {
   return start(args, { input: '', ...options }).ended;
+}
+
+/** A command at a terminal of its own, as a person has it: what it is sent is typed, what it prints is shown. */
+export interface Terminal {
+  type(keys: string): void;
+  /** Resolves when all that has been shown so far matches. */
+  shows(pattern: RegExp): Promise<void>;
+  ended: Promise<Omit<Ran, 'err'>>;
+}
+
+/** Python has terminals on every Unix; Node has none. */
+const PTY = 'import os, pty, sys; sys.exit(os.WEXITSTATUS(pty.spawn(sys.argv[1:])))';
+
+export function terminal(python: string, args: readonly string[], env: NodeJS.ProcessEnv): Terminal {
+  const script = join(ROOT, 'src/cli/amnesia.ts');
+  const child = spawn(python, ['-c', PTY, process.execPath, '--import', TSX, script, ...args, '--no-color'], {
+    cwd: ROOT,
+    env: { ...process.env, NODE_OPTIONS: '', ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let out = '';
+  let look = () => {};
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    out += text;
+    look();
+  });
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, out }));
+  return {
+    type: (keys) => void child.stdin.write(keys),
+    shows: (pattern) =>
+      new Promise((resolve, reject) => {
+        look = () => pattern.test(out) && resolve();
+        look();
+        void ended.then(() => reject(new Error(`it ended without ${pattern}:\n${out}`)));
+      }),
+    ended: ended.finally(() => child.stdin.destroy()),
+  };
 }
 
 /** Resolves when a process that is not our child is gone; rejects when it lives on for five seconds. */

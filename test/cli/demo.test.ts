@@ -1,16 +1,18 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { SYLLABUS } from '../../demos/index.ts';
-import { amnesia, home, type Ran, records, start } from './amnesia.ts';
+import { needs } from '../peers.ts';
+import { amnesia, built, home, type Ran, records, start, terminal } from './amnesia.ts';
 
 const newHome = home();
 const env = await newHome();
+const script = await built();
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the character that begins every escape code is what is looked for
 const ESCAPE = /\u001b/;
 
 /** A demo that ends as claimed, without a word of complaint. */
 async function demo(...args: string[]): Promise<string> {
-  const { code, out, err } = await amnesia(['demo', ...args], { env });
+  const { code, out, err } = await amnesia(['demo', ...args], { env, script });
   expect({ code, err }, out).toEqual({ code: 0, err: '' });
   return out;
 }
@@ -36,7 +38,7 @@ describe('a demo tells its story', () => {
   });
 
   test('not a terminal: no escape codes, no line wider than 80 columns, no progress', async () => {
-    const { out, err } = await amnesia(['demo', 'tcp-session', '--log', 'full'], { env });
+    const { out, err } = await amnesia(['demo', 'tcp-session', '--log', 'full'], { env, script });
     expect(out).not.toMatch(ESCAPE);
     expect(err).toBe('');
     expect(out.split('\n').filter((line) => [...line].length > 80)).toEqual([]);
@@ -45,10 +47,10 @@ describe('a demo tells its story', () => {
   test('FORCE_COLOR colours, and --no-color has the last word', async () => {
     const args = ['demo', 'udp-echo', '--log', 'line', '--cut', 'none'];
     const colour = { ...env, FORCE_COLOR: '1' };
-    expect((await amnesia(args, { env: colour })).out).toMatch(ESCAPE);
-    expect((await amnesia([...args, '--no-color'], { env: colour })).out).not.toMatch(ESCAPE);
-    expect((await amnesia(['list'], { env: colour })).out).toMatch(ESCAPE);
-    expect((await amnesia(['list'], { env: { ...colour, NO_COLOR: '1' } })).out).not.toMatch(ESCAPE);
+    expect((await amnesia(args, { env: colour, script })).out).toMatch(ESCAPE);
+    expect((await amnesia([...args, '--no-color'], { env: colour, script })).out).not.toMatch(ESCAPE);
+    expect((await amnesia(['list'], { env: colour, script })).out).toMatch(ESCAPE);
+    expect((await amnesia(['list'], { env: { ...colour, NO_COLOR: '1' }, script })).out).not.toMatch(ESCAPE);
   });
 
   test('--ascii prints nothing else', async () => {
@@ -169,7 +171,7 @@ describe('--json', () => {
 
 describe('--predict asks before it shows', () => {
   const predict = (input: string): Promise<Ran> =>
-    amnesia(['demo', 'udp-echo', '--predict', '--log', 'line'], { env, input });
+    amnesia(['demo', 'udp-echo', '--predict', '--log', 'line'], { env, script, input });
 
   test('a right answer is told so, after the log; what is no answer is asked again', async () => {
     const { code, out, err } = await predict('what?\n0\n4\n\n2\n');
@@ -196,6 +198,7 @@ describe('--predict asks before it shows', () => {
   test("a cut of one's own is asked about as well, and told", async () => {
     const { code, out } = await amnesia(['demo', 'udp-echo', '--cut', 'path', '--predict', '--log', 'line'], {
       env,
+      script,
       input: '4\n',
     });
     expect(code).toBe(0);
@@ -204,9 +207,33 @@ describe('--predict asks before it shows', () => {
   });
 });
 
+describe('at a terminal', () => {
+  test('--step waits for a key after each step; Ctrl-C ends it there, and nothing more is played', async (context) => {
+    const args = ['demo', 'udp-echo', '--step', '--log', 'line'];
+    const { type, shows, ended } = terminal(needs(context, 'python3'), args, env);
+    await shows(/step 1[\s\S]*any key for the next step/);
+    type(' ');
+    await shows(/any key[\s\S]*step 2[\s\S]*any key/);
+    type('\u0003');
+    const { code, out } = await ended;
+    expect(code, out).toBe(130);
+    expect(out).not.toContain('step 3');
+  });
+
+  test('Ctrl-C at a question is no answer: it ends there', async (context) => {
+    const args = ['demo', 'udp-echo', '--predict', '--log', 'line'];
+    const { type, shows, ended } = terminal(needs(context, 'python3'), args, env);
+    await shows(/your answer/);
+    type('\u0003');
+    const { code, out } = await ended;
+    expect(code, out).toBe(130);
+    expect(out).not.toContain('severed');
+  });
+});
+
 describe('exit codes', () => {
   test('2 when the cut never happened: nothing is known', async () => {
-    const { code, out } = await amnesia(['demo', 'udp-echo', '--at', 'read 9 ECHO', '--log', 'line'], { env });
+    const { code, out } = await amnesia(['demo', 'udp-echo', '--at', 'read 9 ECHO', '--log', 'line'], { env, script });
     expect(code).toBe(2);
     expect(out).toContain('unknown');
     expect(out).toContain('no “read 9 ECHO” came');
@@ -223,7 +250,7 @@ describe('exit codes', () => {
   });
 
   test('a reader that has seen enough ends it quietly, and no server lives on', async () => {
-    const { child, ended, prints } = start(['demo', 'tcp-session/disk', '--log', 'full'], { env });
+    const { child, ended, prints } = start(['demo', 'tcp-session/disk', '--log', 'full'], { env, script });
     await prints(/TCP session/);
     child.stdout.destroy();
     expect(await ended).toMatchObject({ code: 0, err: '' });
@@ -232,6 +259,7 @@ describe('exit codes', () => {
   test('a run that cannot be kept has still been played', async () => {
     const { code, out, err } = await amnesia(['demo', 'udp-echo', '--cut', 'none', '--log', 'line'], {
       env: { ...env, XDG_CACHE_HOME: process.execPath },
+      script,
     });
     expect(code).toBe(0);
     expect(out).toContain('Nothing was cut');
@@ -240,12 +268,12 @@ describe('exit codes', () => {
 });
 
 describe('a demo file runs by itself', () => {
-  const script = (name: string) => fileURLToPath(new URL(`../../demos/${name}.ts`, import.meta.url));
+  const file = (name: string) => fileURLToPath(new URL(`../../demos/${name}.ts`, import.meta.url));
 
   test.each(SYLLABUS.map(({ protocol }) => protocol))('demos/%s.ts, from any folder', async (name) => {
     const { code, out, err } = await amnesia(['--cut', 'none', '--log', 'line'], {
       env,
-      script: script(name),
+      script: file(name),
       cwd: '/',
     });
     expect({ code, err }).toEqual({ code: 0, err: '' });
@@ -254,7 +282,7 @@ describe('a demo file runs by itself', () => {
   });
 
   test('its first word may be a design', async () => {
-    const { code, out } = await amnesia(['disk', '--log', 'line'], { env, script: script('tcp-session') });
+    const { code, out } = await amnesia(['disk', '--log', 'line'], { env, script: file('tcp-session') });
     expect(code).toBe(0);
     expect(out).toContain('tcp-session/disk');
     expect(out).toContain('recovered');

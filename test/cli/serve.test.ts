@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
@@ -7,9 +6,22 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { needs } from '../peers.ts';
-import { amnesia, gone, home, lives, type Options, ROOT, type Running, records, start } from './amnesia.ts';
+import {
+  amnesia,
+  built,
+  gone,
+  home,
+  lives,
+  type Options,
+  ROOT,
+  type Running,
+  records,
+  start,
+  terminal,
+} from './amnesia.ts';
 
 const newHome = home();
+const script = await built();
 
 interface Serving extends Running {
   port: number;
@@ -18,7 +30,7 @@ interface Serving extends Running {
 
 /** `amnesia serve`, on any free port, until the test is over. */
 async function serve(args: readonly string[], options: Options = {}): Promise<Serving> {
-  const running = start(['serve', ...args, '--port', '0'], { env: await newHome(), ...options });
+  const running = start(['serve', ...args, '--port', '0'], { env: await newHome(), script, ...options });
   const stop = (signal: NodeJS.Signals = 'SIGTERM') => {
     running.child.kill(signal);
     return running.ended;
@@ -95,7 +107,7 @@ describe('a client of your own is served', () => {
   test('tcp-session/disk: what was acknowledged is there when it is started again on the same folder', async () => {
     const env = await newHome();
     const folder = join(env.XDG_STATE_HOME ?? '', 'deep', 'state');
-    const first = await serve(['tcp-session/disk', '--state-dir', folder], { env });
+    const first = await serve(['tcp-session/disk', '--state-dir', folder], { env, script });
     await first.prints(/it writes to .*deep\/state/);
     const socket = net.connect(first.port, '127.0.0.1').on('error', () => {});
     socket.write(Buffer.from('11000004000003e8' + '14000007000003e8' + '446f20', 'hex'));
@@ -103,7 +115,7 @@ describe('a client of your own is served', () => {
     const token = replies.subarray(8, 24);
     expect((await first.stop('SIGINT')).code).toBe(0);
 
-    const second = await serve(['tcp-session/disk', '--state-dir', folder], { env });
+    const second = await serve(['tcp-session/disk', '--state-dir', folder], { env, script });
     const back = net.connect(second.port, '127.0.0.1').on('error', () => {});
     back.write(Buffer.concat([Buffer.from('13000014', 'hex'), replies.subarray(4, 8), token]));
     const ack = await bytes(back, 16);
@@ -147,6 +159,7 @@ describe('what cannot be: one line that says what to do, exit code 3, no stack',
     const { port } = taken.address() as net.AddressInfo;
     const { code, out, err } = await amnesia(['serve', 'tcp-session', '--port', String(port)], {
       env: await newHome(),
+      script,
     });
     expect({ code, out }).toEqual({ code: 3, out: '' });
     lineOf(err);
@@ -159,7 +172,10 @@ describe('what cannot be: one line that says what to do, exit code 3, no stack',
     onTestFinished(() => void taken.close());
     await once(taken, 'listening');
     const { port } = taken.address();
-    const { code, err } = await amnesia(['serve', 'udp-echo', '--port', String(port)], { env: await newHome() });
+    const { code, err } = await amnesia(['serve', 'udp-echo', '--port', String(port)], {
+      env: await newHome(),
+      script,
+    });
     expect(code).toBe(3);
     lineOf(err);
     expect(err).toContain(`127.0.0.1 port ${port} is in use by another program`);
@@ -167,8 +183,8 @@ describe('what cannot be: one line that says what to do, exit code 3, no stack',
 
   test('the state folder is in use, and its owner serves on', async () => {
     const env = await newHome();
-    const owner = await serve(['tcp-session/disk'], { env });
-    const { code, out, err } = await amnesia(['serve', 'tcp-session/disk', '--port', '0'], { env });
+    const owner = await serve(['tcp-session/disk'], { env, script });
+    const { code, out, err } = await amnesia(['serve', 'tcp-session/disk', '--port', '0'], { env, script });
     expect({ code, out }).toEqual({ code: 3, out: '' });
     lineOf(err);
     expect(err).toMatch(/is in use by another server: .*--state-dir\n$/);
@@ -234,34 +250,15 @@ describe('the end', () => {
   });
 
   test('on a terminal, keys: f forgets, k kills and starts again, q ends; the terminal is given back', async (context) => {
-    const python = needs(context, 'python3');
-    const env = await newHome();
-    const typed = ['--import', 'tsx', 'src/cli/amnesia.ts', 'serve', 'tcp-session', '--port', '0', '--log', 'line'];
-    // A terminal of its own, as a person has; what it is sent is what is typed.
-    const pty = 'import os, pty, sys; sys.exit(os.WEXITSTATUS(pty.spawn(sys.argv[1:])))';
-    const terminal = spawn(python, ['-c', pty, process.execPath, ...typed, '--no-color'], {
-      cwd: ROOT,
-      env: { ...process.env, ...env, NODE_OPTIONS: '' },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    onTestFinished(() => void terminal.kill('SIGKILL'));
-    let out = '';
-    const shows = async (pattern: RegExp) => {
-      for await (const text of terminal.stdout.iterator({ destroyOnReturn: false })) {
-        out += text;
-        if (pattern.test(out)) return;
-      }
-      throw new Error(`it ended without ${pattern}:\n${out}`);
-    };
-    terminal.stdout.setEncoding('utf8');
+    const args = ['serve', 'tcp-session', '--port', '0', '--log', 'line'];
+    const { type, shows, ended } = terminal(needs(context, 'python3'), args, await newHome());
     await shows(/keys: f forget, k kill and start again, q quit[\s\S]*session\/1 .*listens/);
-    terminal.stdin.write('f');
+    type('f');
     await shows(/FORGET session\/1/);
-    terminal.stdin.write('k');
+    type('k');
     await shows(/SIGKILL session\/1[\s\S]*session\/2 .*listens/);
-    terminal.stdin.end('q');
-    terminal.stdout.resume();
-    const [code] = await once(terminal, 'close');
+    type('q');
+    const { code, out } = await ended;
     expect(code, out).toBe(0);
   });
 });
