@@ -273,6 +273,9 @@ describe('datagrams', () => {
     ['with a callback instead of an address', (socket, port) => socket.send('hello', port, () => {})],
     ['several buffers', (socket, port) => socket.send([Buffer.from('hel'), Buffer.from('lo')], port, '127.0.0.1')],
     ['strings and arrays of bytes', (socket, port) => socket.send(['hel', new Uint8Array([0x6c, 0x6f])], port)],
+    ['an array of bytes', (socket, port) => socket.send(new Uint8Array(text.subarray(1, 6)), port)],
+    ['a part of an array of bytes', (socket, port) => socket.send(new Uint8Array(text), 1, 5, port)],
+    ['a view', (socket, port) => socket.send(new DataView(text.buffer, text.byteOffset + 1, 5), port)],
   ])('%s', async (_form, send) => {
     const { of } = tapped();
     const { port, all } = await ear(1);
@@ -296,6 +299,18 @@ describe('datagrams', () => {
     send(socket);
     expect(await all).toEqual(['hello']);
     expect(of('client', port)).toEqual(['sent hello']);
+  });
+
+  test('a socket that first spoke to anybody and is connected later', async () => {
+    const { of } = tapped();
+    const { port, all } = await ear(2);
+    const socket = udp();
+    await new Promise((sent) => socket.send('one', port, '127.0.0.1', sent));
+    socket.connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.send('two');
+    expect(await all).toEqual(['one', 'two']);
+    expect(of('client', port)).toEqual(['sent one', 'sent two']);
   });
 
   test('an empty one is one', async () => {

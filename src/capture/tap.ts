@@ -125,6 +125,8 @@ export function tap(options: TapOptions): () => void {
         }
         options.watch?.('read', remote, bytes);
       }
+    } else if (event === 'connect') {
+      unconnected.delete(this);
     } else if (event === 'error' && (rest[0] as NodeJS.ErrnoException).code === 'ECONNREFUSED') {
       const remote = remoteOf(this);
       if (remote && wanted(remote.port)) {
@@ -250,18 +252,20 @@ function datagramSent(
   socket: dgram.Socket,
   rest: unknown[],
 ): { bytes: Buffer; address: string; port: number } | undefined {
-  const [message, second, third, fourth, fifth] = rest;
-  const whole = Array.isArray(message)
-    ? Buffer.concat(message.map((part) => Buffer.from(part as Uint8Array)))
-    : typeof message === 'string'
-      ? Buffer.from(message)
-      : (message as Buffer);
+  const [message, second, third, fourth, fifth] = rest as [string | NodeJS.ArrayBufferView, ...unknown[]];
+  const whole = Array.isArray(message) ? Buffer.concat(message.map(bytesOf)) : bytesOf(message);
   const remote = remoteOf(socket);
   const sliced = typeof second === 'number' && typeof third === 'number';
   const bytes = sliced ? whole.subarray(second, second + third) : whole;
   if (remote) return { bytes, ...remote };
   const [port, address] = sliced ? [fourth, fifth] : [second, third];
   return { bytes, port: Number(port), address: typeof address === 'string' ? address : '127.0.0.1' };
+}
+
+/** All that `send` takes for bytes: a string, a Buffer, a typed array or a view. */
+function bytesOf(part: string | NodeJS.ArrayBufferView): Buffer {
+  if (Buffer.isBuffer(part)) return part;
+  return typeof part === 'string' ? Buffer.from(part) : Buffer.from(part.buffer, part.byteOffset, part.byteLength);
 }
 
 /** Looked up once per socket: each look is a system call, and neither end ever changes. */
