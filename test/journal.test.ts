@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -503,4 +503,12 @@ test.each([
   ['deep inside', new Map([['a', [{ $kind: 'bytes', of: '' }]]])],
 ])('a state that looks like a marker is refused rather than changed: %s', (_where, state) => {
   expect(() => encodeState(state)).toThrow('cannot have a key named $kind');
+});
+
+test('a new folder may be named from where one stands, and be several deep', async () => {
+  const deep = relative(process.cwd(), join(folder, 'one', 'two'));
+  const { journal } = await open({ folder: deep });
+  await journal.append(['here']);
+  await close(journal);
+  expect((await open({ folder: join(folder, 'one', 'two') })).words).toEqual(['here']);
 });

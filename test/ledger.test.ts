@@ -128,6 +128,25 @@ describe('what a cut does', () => {
     ).toEqual([[{ subject: 's', known: 'one', fate: 'LOST', written: 2, gone: 3 }]]);
   });
 
+  test('store: what the disk still held goes with the store, and the rest had gone with the process', () => {
+    const entries = rows(
+      life('session/1'),
+      packet({ s: 'one', p: 'here' }),
+      cut('kill'),
+      { ...cut('store', 'disk'), facts: { s: 'one' } },
+      life('session/2'),
+      packet({}, { op: 'denies' }),
+    );
+    expect(fates(entries)).toEqual([
+      [
+        { subject: 's', known: 'one', fate: 'LOST', written: 2, gone: 4 },
+        { subject: 'p', known: 'here', fate: 'LOST', written: 2, gone: 3 },
+      ],
+    ]);
+    expect(ledger(entries).accounts[0]?.store).toBe(4);
+    expect(notesOf(entries)[0]).toMatchObject({ word: 'LOST', gone: 4 });
+  });
+
   test('a server that remembers nothing has nothing to lose', () => {
     expect(fates(rows(life('echo/1'), packet(), cut('kill'), life('echo/2')))).toEqual([[]]);
   });
@@ -161,7 +180,7 @@ describe('the notes under a packet', () => {
 
   test('needs: points at the row that wrote what is needed', () => {
     expect(notesOf(rows(life('session/1'), packet({ s: 'one' }), packet({}, { op: 'reads' })))).toEqual([
-      { word: 'needs', field: 'f', cite: 'Section 1', written: 2, text: 'session/1: s, written by #02: because' },
+      { word: 'needs', field: 'f', cite: 'Section 1', written: 2, text: 'session/1: s, last written by #02: because' },
     ]);
   });
 
@@ -173,7 +192,7 @@ describe('the notes under a packet', () => {
         cite: 'Section 1',
         written: 2,
         gone: 3,
-        text: 'session/2: s, written by #02 into session/1, gone with #03; session/2 does not have it',
+        text: 'session/2: s, last written by #02 into session/1, gone with #03; session/2 does not have it',
       },
     ]);
   });
@@ -186,7 +205,7 @@ describe('the notes under a packet', () => {
         cite: 'Section 1',
         written: 2,
         gone: 3,
-        text: 's (one): written by #02 into session/1, gone with #03',
+        text: 's (one): last written by #02 into session/1, gone with #03',
       },
     ]);
   });
@@ -255,4 +274,17 @@ test('losses are not remembered for ever', () => {
   const asked = (key: string) => add(++row, packet({}, { op: 'denies', key })).map(({ word }) => word);
   expect(asked('s0')).toEqual(['hint']);
   expect(asked('s5999')).toEqual(['LOST']);
+});
+
+test('an answer that never left needs nothing and proves nothing', () => {
+  const notes = notesOf(rows(life('session/1'), packet({}, { op: 'reads' }, 'session/1', { unsent: true })));
+  expect(notes).toEqual([
+    { word: 'hint', text: 'this never left: the process was killed when it was about to be sent' },
+  ]);
+});
+
+test('of a client that is not watched nothing is claimed', () => {
+  const book = new Book({ seesClient: false });
+  const [, asked] = rows(life('session/1'), packet({}, { op: 'reads', holder: 'client' }));
+  expect(book.add(asked as Numbered)[0]?.text).toMatch(/^the client \(not seen from here\): s: /);
 });

@@ -215,6 +215,13 @@ describe('what a connection goes through', () => {
   });
 });
 
+test('what was about to leave when its process was killed is marked, and only that', () => {
+  const kill = (on: string) => ({ who: 'session/1', is: 'kill', pid: 1, on });
+  const traces = (on: string) => story(born(), answers(ANNA, OPENED), answers(ANNA, ACK), kill(on));
+  expect(packets(recorded(traces('send 1 ACK'))).map(({ unsent }) => unsent)).toEqual([undefined, true]);
+  expect(packets(recorded(traces('sent 1 ACK'))).map(({ unsent }) => unsent)).toEqual([undefined, undefined]);
+});
+
 describe('bytes that are no message', () => {
   test('keep the names of what could be read, and tell where it went wrong', () => {
     const wrong = Buffer.from([0x15, 0, 0, 12, ...new Array(12).fill(0)]);

@@ -43,6 +43,8 @@ export interface Outcome {
 
 export interface Account {
   cut: CutRow & { row: number };
+  /** The row in which the store was lost as well. */
+  store?: number;
   outcomes: Outcome[];
 }
 
@@ -90,6 +92,8 @@ export class Book {
   private readonly client = new Map<string, Line>();
   /** What was remembered once and is gone. Filed under the subject; the last loss counts. */
   private readonly graves = new Map<string, Line>();
+  /** Whether the client is tapped as well: of a stranger nobody knows what it remembers. */
+  private readonly seesClient: boolean;
   private life: string | undefined;
   /** Somebody lived here before this life. */
   private restarted = false;
@@ -97,6 +101,10 @@ export class Book {
   private watched: Account | undefined;
   /** After a kill, until the next life shows what it was handed. */
   private awaitingBirth = false;
+
+  constructor({ seesClient = true } = {}) {
+    this.seesClient = seesClient;
+  }
 
   /** Writes down one row, and returns the notes that it deserves. */
   add(entry: Numbered): Note[] {
@@ -133,6 +141,8 @@ export class Book {
   }
 
   private packet(entry: PacketRow & Numbered): Note[] {
+    if (entry.unsent)
+      return [{ word: 'hint', text: 'this never left: the process was killed when it was about to be sent' }];
     // What nobody read proves nothing.
     const leans = entry.read === false ? entry.leans.filter(({ op }) => op !== 'carries') : entry.leans;
     const found = leans.map((lean) => this.leaning(lean));
@@ -156,9 +166,10 @@ export class Book {
     const ofClient = holder === 'client';
     const line = (ofClient ? this.client : this.server).get(key);
     const grave = ofClient ? undefined : this.graves.get(key);
-    const whose = ofClient ? 'client' : (this.life ?? 'server');
+    const whose = ofClient ? (this.seesClient ? 'client' : 'the client (not seen from here)') : (this.life ?? 'server');
     const loss = grave?.gone === undefined ? undefined : { written: grave.written, gone: grave.gone };
-    const wasWritten = loss && `written by ${hash(loss.written)} into ${grave?.holder}, gone with ${hash(loss.gone)}`;
+    const wasWritten =
+      loss && `last written by ${hash(loss.written)} into ${grave?.holder}, gone with ${hash(loss.gone)}`;
     switch (op) {
       case 'denies':
         if (loss) return { word: 'LOST', field, cite, ...loss, text: `${key} (${grave?.known}): ${wasWritten}` };
@@ -170,7 +181,7 @@ export class Book {
             field,
             cite,
             written: line.written,
-            text: `${whose}: ${key}, written by ${hash(line.written)}: ${why}`,
+            text: `${whose}: ${key}, last written by ${hash(line.written)}: ${why}`,
           };
         if (loss)
           return {
@@ -237,8 +248,17 @@ export class Book {
   }
 
   private cut(entry: CutRow & Numbered): void {
-    // The wiped store belongs to the account of the kill before it: what the next life knows will tell.
-    if (entry.cut === 'store') return;
+    if (entry.cut === 'store') {
+      // What the disk still held when its process was dead is lost only now. It belongs to the account of that kill.
+      if (this.watched) this.watched.store = entry.row;
+      for (const outcome of this.watched?.outcomes ?? [])
+        if (entry.facts[outcome.subject] !== undefined) outcome.gone = entry.row;
+      for (const subject of Object.keys(entry.facts)) {
+        const grave = this.graves.get(subject);
+        if (grave) grave.gone = entry.row;
+      }
+      return;
+    }
     const lines = [...this.server.values()];
     const takes = entry.cut !== 'path';
     const fate = takes ? { fate: 'LOST' as const, gone: entry.row } : { fate: 'KEPT' as const };

@@ -36,6 +36,8 @@ export interface PacketRow {
   /** Two hexadecimal digits a byte, `**` for a byte of a secret. */
   hex: string;
   length: number;
+  /** Written down when it was about to leave, and then the process was killed: nobody ever saw it. */
+  unsent?: true;
   /** Whether the other end's process has read it; undefined where that end is not tapped. */
   read?: boolean;
   fields: Field[];
@@ -73,7 +75,7 @@ export interface CutRow {
   pid?: number;
   /** The protocol event that a kill was bound to. */
   on?: string;
-  /** What that life knew at this moment. */
+  /** What that life knew at this moment, or the disk held. */
   facts: Facts;
   /** A forget that did not take: what it still knew. */
   left?: Facts;
@@ -148,6 +150,8 @@ export class Recorder {
   /** Names for paths, in order of appearance. */
   private readonly names = new Map<Path, string>();
   private namesGiven = 0;
+  /** What the server wrote last, in one piece. */
+  private leaving: PacketRow[] = [];
   /** Secrets that have passed by, to know them again in bytes that are no message. */
   private readonly secrets = new Set<string>();
   private life: { who: string; facts: Facts; alive: boolean } | undefined;
@@ -210,6 +214,7 @@ export class Recorder {
         });
       case 'kill':
         this.killed();
+        if (trace.on?.startsWith('send ')) for (const packet of this.leaving) packet.unsent = true;
         return row({
           is: 'cut',
           cut: 'kill',
@@ -237,7 +242,7 @@ export class Recorder {
       case 'moved':
         return row({ is: 'cut', cut: 'path', who: 'client', facts: { ...this.life?.facts } });
       case 'wiped':
-        return row({ is: 'cut', cut: 'store', who: 'disk', facts: {} });
+        return row({ is: 'cut', cut: 'store', who: 'disk', facts: this.namedFacts(trace.facts) });
       case 'memory':
         return this.remembered(trace, row);
       case 'link':
@@ -355,6 +360,7 @@ export class Recorder {
     const chunk = Buffer.from(trace.base64, 'base64');
 
     const { messages, lump } = this.framed(stream, trace.way, chunk);
+    if (!byClient && trace.way === 'sent') this.leaving = [];
 
     const add = (message: Buffer, wrong?: WireError): PacketRow & { row: number } => {
       const explained = this.explain(message, side, conversation.seen, stream, wrong);
@@ -372,6 +378,7 @@ export class Recorder {
       // The entry is what is handed out, so the entry is what must be completed later.
       const entry = this.entries.at(-1) as PacketRow & { row: number };
       if (byClient) this.lastOfClient = entry;
+      else if (trace.way === 'sent') this.leaving.push(entry);
       return entry;
     };
 

@@ -20,7 +20,7 @@ export type Trace = { t: number; who: string } & (
   | { is: 'kill'; pid: number; on?: string }
   | { is: 'forgot'; facts: Facts; left: Facts }
   | { is: 'moved' }
-  | { is: 'wiped' }
+  | { is: 'wiped'; facts: Facts }
   | { is: 'step'; step: number; name: string; aside: boolean }
   | { is: 'answer'; step: number; answer: string; failed: boolean }
   | { is: 'arm'; arm: 'control' | 'severed'; cut?: string; at?: string }

@@ -191,14 +191,14 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
     if (judged.more.length > 0)
       out.print(...wrap([{ text: '  the client also had to: ' }, { text: grouped(judged.more) }], look, 4));
     if (judged.less.length > 0)
-      out.print(...wrap([{ text: '  and never came to: ' }, { text: grouped(judged.less) }], look, 4));
+      out.print(...wrap([{ text: '  and never sent: ' }, { text: grouped(judged.less) }], look, 4));
     if (code === EXIT.notAsClaimed)
       out.print([{ text: `  NOT AS CLAIMED: its author claims ${claim.verdict}`, style: 'bad' }]);
     if (code === EXIT.asClaimed) out.print(...told(judged.verdict));
     // The reasons of its author are reasons for what was claimed, and for nothing else.
     if (claim.own && code === EXIT.asClaimed)
       for (const why of telling.why) out.print(...wrap([{ text: '  · ' }, { text: why }], look, 4));
-    out.print([], ...ending(undefined, claim.own ? telling.next : `amnesia demo ${card.name}/${design}`, out));
+    out.print([], ...ending(undefined, claim.own ? telling.next : `amnesia litmus ${card.name}/${design}`, out));
   }
 }
 

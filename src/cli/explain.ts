@@ -24,6 +24,14 @@ export function explain(row: number, options: ExplainOptions): number {
   out.text(
     `${header.protocol}/${header.design}, seed ${header.seed}, ${start?.is === 'arm' && start.name === 'severed' ? `severed arm (${header.cut} at ${header.at})` : 'control arm'}`,
   );
-  out.print([], ...explainLines(entry, ledger(arm), { level: 'full', bytes: 'all', look: out.look }, start?.t_ns ?? 0));
+  out.print(
+    [],
+    ...explainLines(
+      entry,
+      ledger(arm),
+      { level: 'full', bytes: 'all', look: out.look },
+      arm.find((each) => 'row' in each)?.t_ns ?? 0,
+    ),
+  );
   return EXIT.asClaimed;
 }

@@ -169,7 +169,7 @@ function liveLog(
   { picked: card, options, out }: { picked: Picked['story']['card']; options: ServeOptions; out: Screen },
 ): LiveLog {
   const recorder = new Recorder({ card, ...(options.showSecrets ? { showSecrets: true } : {}) });
-  const book = new Book();
+  const book = new Book({ seesClient: false });
   const terminal = new TerminalLog({ level: options.log ?? 'default', bytes: options.bytes, look: out.look }, 0);
   let number = 0;
   let fd = openSync(join(folder, 'trace-0'), 'r');

@@ -5,7 +5,9 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tap } from '../capture/tap.ts';
 import { changesBetween, clockSince, readTraces, type Trace } from '../capture/trace.ts';
-import type { Client, Facts } from '../protocols/shapes.ts';
+import type { AnyCard } from '../protocols/index.ts';
+import type { Client, Facts, Json } from '../protocols/shapes.ts';
+import { diskJournal } from './journals/disk.ts';
 import type { Host } from './lives.ts';
 import { type Cut, placeInWords, type Step, type Story } from './story.ts';
 import { type Succession, succession } from './succession.ts';
@@ -167,8 +169,9 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
           }
         }
         if (is === 'store') {
+          const held = await heldIn(join(folder, 'state'), story.card.designs[design]);
           await wipe(join(folder, 'state'));
-          note({ t: clock(), who: 'lab', is: 'wiped' });
+          note({ t: clock(), who: 'lab', is: 'wiped', facts: held });
         }
         await lives.rebirth();
     }
@@ -216,6 +219,17 @@ async function rest(lives: Succession): Promise<void> {
 /** One turn of this process's loop: what has arrived by now is read. */
 function turn(): Promise<void> {
   return new Promise((done) => setImmediate(done));
+}
+
+/** What the next process would have known: the fold of what is written down. */
+async function heldIn(folder: string, held: AnyCard['designs'][string] | undefined): Promise<Facts> {
+  if (held?.holds !== 'disk') return {};
+  const journal = await diskJournal<unknown, Json>({ folder });
+  try {
+    return held.rules.facts((await journal.recover(held.rules.empty(), held.rules.apply)).state);
+  } finally {
+    await journal.close();
+  }
 }
 
 async function wipe(folder: string): Promise<void> {

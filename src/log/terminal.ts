@@ -48,7 +48,8 @@ export class TerminalLog {
     this.start ??= entry.t_ns;
     switch (entry.is) {
       case 'arm':
-        this.start = entry.t_ns;
+        // Times count from the first thing that happens in an arm: that its server listens.
+        this.start = undefined;
         return [[], heading(armInWords(entry), this.options.look)];
       case 'step':
         return [
@@ -92,7 +93,7 @@ export class TerminalLog {
     const lines = wrap(
       [
         ...this.stamp(entry),
-        { text: ends(entry.from, entry.to) },
+        { text: entry.unsent ? ends(entry.from, entry.to).replace('◀──', '✗──') : ends(entry.from, entry.to) },
         { text: `  ${entry.kind}`, style: 'bold' },
         { text: ` ${entry.says}` },
       ],
@@ -158,7 +159,7 @@ export class TerminalLog {
     const lines: Line[] = [];
     let folded = 0;
     const unfold = () => {
-      if (folded > 0) lines.push([{ text: `      ····  ${folded} bytes`, style: 'dim' }]);
+      if (folded > 0) lines.push([{ text: `      ····  ${folded} more bytes`, style: 'dim' }]);
       folded = 0;
     };
     for (let at = 0; at < pairs.length; at += 16) {
@@ -218,7 +219,7 @@ export class TerminalLog {
 
   private cut(entry: CutRow & Numbered): Line[] {
     const lines = this.rule(entry, '', cutInWords(entry), 'bad', true);
-    if (entry.cut === 'kill' || entry.cut === 'forget') lines.push(...factLines(entry.facts, this.options.look));
+    if (entry.cut !== 'path') lines.push(...factLines(entry.facts, this.options.look));
     return lines;
   }
 
@@ -228,15 +229,16 @@ export class TerminalLog {
   }
 
   private stamp(entry: Numbered): Span[] {
-    const ms = ((entry.t_ns - (this.start ?? 0)) / 1e6).toFixed(2);
-    return [{ text: `${hash(entry.row)} ` }, { text: `${`+${ms}ms`.padStart(10)}  `, style: 'dim' }];
+    const ms = (entry.t_ns - (this.start ?? 0)) / 1e6;
+    const since = ms < 9999.995 ? `+${ms.toFixed(2)}ms` : `+${(ms / 1000).toFixed(1)}s`;
+    return [{ text: `${hash(entry.row)} ` }, { text: `${since.padStart(10)}  `, style: 'dim' }];
   }
 }
 
 /** The account that follows a cut. */
-export function accountLines({ cut, outcomes }: Account, look: Look): Line[] {
+export function accountLines({ cut, store, outcomes }: Account, look: Look): Line[] {
   const name = {
-    kill: `the SIGKILL in ${hash(cut.row)}`,
+    kill: `the SIGKILL in ${hash(cut.row)}${store === undefined ? '' : ` and the lost store in ${hash(store)}`}`,
     forget: `the forgetting in ${hash(cut.row)}`,
     path: `the new address in ${hash(cut.row)}`,
     store: `the wiping in ${hash(cut.row)}`,
@@ -267,7 +269,7 @@ export function accountLines({ cut, outcomes }: Account, look: Look): Line[] {
         11,
       ),
     );
-    const since = [`written by ${hash(outcome.written)}`];
+    const since = [`last written by ${hash(outcome.written)}`];
     if (outcome.gone !== undefined) since.push(`gone with ${hash(outcome.gone)}`);
     if (outcome.rebuilt !== undefined) since.push(`rebuilt by ${hash(outcome.rebuilt)}`);
     lines.push([{ text: `${' '.repeat(11)}${since.join(', ')}`, style: 'dim' }]);
@@ -280,7 +282,6 @@ export function explainLines(entry: Numbered, { notes, around }: Ledger, options
   const log = new TerminalLog({ ...options, level: 'full', bytes: 'all' }, start);
   const lines = log.lines(entry, notes.get(entry.row) ?? []);
   for (const { holder, before, after } of around(entry.row)) {
-    if (Object.keys(before).length + Object.keys(after).length === 0) continue;
     lines.push([], [{ text: `  memory of ${holder} before`, style: 'bold' }], ...orNothing(before, options.look));
     lines.push([{ text: `  memory of ${holder} after`, style: 'bold' }], ...orNothing(after, options.look));
   }
@@ -338,7 +339,7 @@ function cutInWords(entry: CutRow): string {
     case 'forget':
       return entry.left
         ? `${entry.who} was told to forget and did not`
-        : `FORGET ${entry.who}: its memory is emptied, its sockets stay open: ${knew ? '' : 'there was nothing'}`;
+        : `FORGET ${entry.who}: all that it remembers is emptied, and what it wrote down of it; its sockets stay open: ${knew ? '' : 'there was nothing'}`;
     case 'path':
       return 'NEW PATH: the client comes back from another address';
     case 'store':

@@ -242,7 +242,8 @@ async function makeFolder(folder: string): Promise<void> {
     const made = await mkdir(folder, { recursive: true, mode: 0o700 });
     if (made === undefined) return;
     // Each folder is only on the device when the one that holds it is.
-    for (let at = resolve(folder); at !== dirname(made); at = dirname(at)) await syncFolder(dirname(at));
+    const top = dirname(resolve(made));
+    for (let at = resolve(folder); at !== top; at = dirname(at)) await syncFolder(dirname(at));
   } catch (error) {
     throw new JournalError(`${folder} cannot be made: give another folder with --state-dir`, { cause: error });
   }

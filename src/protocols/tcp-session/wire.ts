@@ -23,16 +23,17 @@
 // Section 3, answers. Every DATA is answered by one ACK, with Code
 //     0 delivered   the bytes from Next on were new and have been delivered
 //     1 duplicate   every byte was delivered before; acknowledged again, not delivered again
-//     2 gap         bytes between Next and Sequence are missing; nothing was delivered, send from Next
+//     2 gap         Sequence is not Next; nothing was delivered, send from Next
 //     3 beyond      the bytes reach past the window; nothing was delivered or kept
 // Section 4, digest. CRC-32 (ISO 3309) of every byte delivered so far, in order: both ends can see at any time that
 //   nothing was lost, doubled or swapped.
 // Section 5, close. CLOSE whose Next is not RCV.NXT is answered by an ACK with code 2; with another digest, by RESET 5. A
 //   closed session is remembered for a while, so that a CLOSE whose answer was lost can be asked again.
-// Section 6, resume. The newest RESUME wins: the connection that spoke for the session before is told RESET 3.
+// Section 6, resume. RESUME is answered by an ACK with code 0, whose Next says where to go on. The newest RESUME wins: the
+//   connection that spoke for the session before is told RESET 3.
 // Section 7, errors. RESET ends the connection. Code
 //     1 no session        DATA or CLOSE on a connection that has neither opened nor resumed
-//     2 unknown session   nothing is filed under this token; a wrong token gets the same answer
+//     2 unknown session   nothing is filed under this token and number; whichever is wrong, the answer is the same
 //     3 taken over        another connection has resumed this session
 //     4 malformed         bytes that are no message of version 1
 //     5 digest            the two ends do not agree on what was said
@@ -105,9 +106,9 @@ const ACK_CODE: Spec<number> = {
   show: (code) => `${code} ${ACK_WORDS[code] ?? '?'}`,
   gloss: (code) =>
     [
-      'new bytes, delivered now',
+      'everything before Next is delivered',
       'I had these; I acknowledge them again and deliver nothing',
-      'bytes before these are missing; send from Next',
+      'this is not the byte I expect; send from Next',
       'more than I can take; nothing was kept',
     ][code],
 };
@@ -119,7 +120,7 @@ const RESET_CODE: Spec<number> = {
     [
       undefined,
       'this connection speaks for no session',
-      'I have nothing filed under that token',
+      'I have nothing filed under that token and number',
       'a newer connection speaks for this session now',
       'these bytes are no message',
       'we do not agree on what was said',
@@ -146,13 +147,17 @@ const DIGEST: Spec<number> = {
   show: hex,
   gloss: () => 'CRC-32 of every byte delivered so far',
 };
-const SESSION: Spec<number> = { id: 'session', label: 'Session', gloss: () => 'a number for people; it opens nothing' };
+const SESSION: Spec<number> = {
+  id: 'session',
+  label: 'Session',
+  gloss: () => 'a number for people; alone it opens nothing',
+};
 const TOKEN: Spec<Buffer> = {
   id: 'token',
   label: 'Token',
   chance: true,
   secret: true,
-  gloss: () => 'the name that the session is filed under; who holds it is the client',
+  gloss: () => 'a name that only this client was given, to be known by',
 };
 const PAYLOAD: Spec<Buffer> = { id: 'payload', label: 'Payload', show: (payload) => quoted(payload, 64) };
 
@@ -287,7 +292,7 @@ export const wire: Wire<Message> = {
             op: 'writes',
             holder: 'client',
             key,
-            why: 'the client must keep this token: it is the only way back',
+            why: 'the client must keep this token: without it there is no way back',
             cite: 'tcp-session §6',
           },
         ];
@@ -320,7 +325,7 @@ export const wire: Wire<Message> = {
             op: 'reads',
             holder: 'client',
             key,
-            why: 'the client may now forget every byte before this number',
+            why: 'only the client knows which bytes these numbers stand for; it may now forget them',
             cite: 'tcp-session §1',
           },
         ];
