@@ -195,7 +195,7 @@ export async function durability({
   const moments: Record<string, number> = {};
   let life: Life | undefined;
   let host = startHost();
-  let { complaints } = host;
+  let { lastWords } = host;
   let port = 0;
   let late = 0;
   let over = false;
@@ -218,7 +218,7 @@ export async function durability({
       },
       host,
     );
-    ({ complaints } = host);
+    ({ lastWords } = host);
     // The next one does its imports while this one lives.
     host = startHost();
     life = next;
@@ -292,7 +292,7 @@ export async function durability({
       const { signal, code } = await victim.died;
       clearTimeout(patience);
       if (signal !== 'SIGKILL')
-        throw new Error(`${victim.who} ended by itself (${signal ?? `exit code ${code}`}). ${complaints()}`);
+        throw new Error(`${victim.who} ended by itself (${signal ?? `exit code ${code}`}). ${lastWords().reason}`);
       const name = `${kill.moment} ${kill.kind}`.trim();
       moments[name] = (moments[name] ?? 0) + 1;
       progress?.(killed + 1);

@@ -184,18 +184,38 @@ test.each([
   expect(readFileSync(join(folder, 'journal'))).toEqual(Buffer.from(bytes));
 });
 
-test('an empty file, a header alone and a header cut short are the journal of a server that has met nobody', async () => {
+test('a header alone is the journal of a server that has met nobody', async () => {
+  writeFileSync(join(folder, 'journal'), 'amnesia-journal 1\n');
+  const { journal, words } = await open();
+  expect(words).toEqual([]);
+  await journal.append(['first']);
+  await close(journal);
+  expect((await open()).words).toEqual(['first']);
+});
+
+test('a journal that is empty, or has not even its header, was not left by a server', async () => {
   const header = 'amnesia-journal 1\n';
-  for (let length = 0; length <= header.length; length++) {
-    writeFileSync(join(folder, 'journal'), header.slice(0, length));
-    const { journal, words } = await open();
-    expect(words).toEqual([]);
-    await journal.append(['first']);
-    await close(journal);
-    const after = await open();
-    expect(after.words, `after a header of ${length} bytes`).toEqual(['first']);
-    await close(after.journal);
+  for (let length = 0; length < header.length; length++) {
+    const place = join(folder, String(length));
+    mkdirSync(place);
+    writeFileSync(join(place, 'journal'), header.slice(0, length));
+    const journal = await diskJournal<Words, string>({ folder: place });
+    await expect(
+      journal.recover([], () => {}),
+      `${length} bytes`,
+    ).rejects.toThrow(JournalError);
+    await journal.close();
   }
+});
+
+test('a snapshot cut short was never a kill’s doing: it is damage, not a tail', async () => {
+  const { journal } = await open();
+  await journal.append(['one']);
+  await journal.snapshot(['one']);
+  await close(journal);
+  const path = join(folder, 'journal');
+  writeFileSync(path, readFileSync(path).subarray(0, -6));
+  await expect(open()).rejects.toThrow(/damaged at byte 18 \(line 2\)/);
 });
 
 test('a snapshot replaces the file, and replay gives the same state', async () => {

@@ -150,7 +150,12 @@ export class Book {
       for (const change of changes) this.remember(holder, change.subject, change.after, entry.row, true);
       found.push({ word: 'keeps', holder, text: `${holder}: ${changes.map(inWords).join('; ')}`, written: entry.row });
     }
-    if (entry.malformed) found.push({ word: 'hint', text: `no message of ${entry.protocol}: ${entry.malformed.why}` });
+    if (entry.malformed)
+      found.push({
+        word: 'hint',
+        text: `no message of ${entry.protocol}: ${entry.malformed.why}`,
+        ...(entry.malformed.cite ? { cite: entry.malformed.cite } : {}),
+      });
     else if (entry.read === false)
       found.push({
         word: 'hint',
@@ -173,6 +178,8 @@ export class Book {
     switch (op) {
       case 'denies':
         if (loss) return { word: 'LOST', field, cite, ...loss, text: `${key} (${grave?.known}): ${wasWritten}` };
+        if (line)
+          return { word: 'hint', field, cite, text: `${whose} has ${key}, and refuses it: nothing was lost here` };
         return { word: 'hint', field, cite, text: `${whose} never had ${key}: nothing was lost here` };
       case 'reads':
         if (line)

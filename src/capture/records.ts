@@ -21,7 +21,7 @@ export type Entry = { t_ns: number; arm: number } & (
   | ({ row: number } & Row)
 );
 
-export type Row = PacketRow | LinkRow | LifeRow | CutRow | MemoryRow | DiedRow;
+export type Row = PacketRow | LinkRow | LifeRow | CutRow | MemoryRow | DiedRow | GapRow;
 
 /** One message (TCP), or one datagram (UDP). */
 export interface PacketRow {
@@ -43,7 +43,7 @@ export interface PacketRow {
   fields: Field[];
   leans: Lean[];
   /** Set when the bytes are no message of this protocol, at the offset of the byte that proves it. */
-  malformed?: { why: string; at: number };
+  malformed?: { why: string; at: number; cite?: string };
   memory: MemoryChange[];
 }
 
@@ -86,6 +86,11 @@ export interface MemoryRow {
   is: 'memory';
   holder: string;
   changes: Change[];
+}
+
+/** More passed than could be written down: what follows is not all that happened. */
+export interface GapRow {
+  is: 'gap';
 }
 
 /** A life that ended by itself. */
@@ -150,6 +155,10 @@ export class Recorder {
   /** Names for paths, in order of appearance. */
   private readonly names = new Map<Path, string>();
   private namesGiven = 0;
+  /** Packets kept in all streams, oldest first; those before `letGo` are no longer. */
+  private readonly kept: { stream: Stream; nth: number; bytes: number }[] = [];
+  private keptBytes = 0;
+  private letGo = 0;
   /** What the server wrote last, in one piece. */
   private leaving: PacketRow[] = [];
   /** Secrets that have passed by, to know them again in bytes that are no message. */
@@ -243,6 +252,8 @@ export class Recorder {
         return row({ is: 'cut', cut: 'path', who: 'client', facts: { ...this.life?.facts } });
       case 'wiped':
         return row({ is: 'cut', cut: 'store', who: 'disk', facts: this.namedFacts(trace.facts) });
+      case 'gap':
+        return row({ is: 'gap' });
       case 'memory':
         return this.remembered(trace, row);
       case 'link':
@@ -324,6 +335,10 @@ export class Recorder {
     const what = PAIRS[trace.what] ?? trace.what;
     const fromClient = byClient === (what === trace.what) || trace.what === 'accepted';
     if (client) {
+      // A port may be used again: whoever connects from where another connection has ended is somebody new.
+      const before = this.conversations.get(client);
+      if (what === 'connected' && before && [...before.links].some((each) => /^(fin|reset)/.test(each)))
+        this.conversations.delete(client);
       const { links } = this.conversation(client);
       const key = `${what} by ${fromClient ? 'client' : 'server'}`;
       // The other end's view of what has its row already.
@@ -394,10 +409,27 @@ export class Recorder {
       const entry = add(message);
       stream.packets.set(nth, entry);
       stream.packets.delete(nth - WINDOW);
+      this.keepWithin(stream, nth, message.length);
       raw.set(entry, message);
     }
     const fresh = unseen(stream, trace.way, lump);
     if (fresh.length > 0) add(fresh, stream.lost[trace.way]);
+  }
+
+  /** Lets go of the oldest packets when all that are kept have too many bytes: a flood of large ones would fill the memory. */
+  private keepWithin(stream: Stream, nth: number, bytes: number): void {
+    this.kept.push({ stream, nth, bytes });
+    this.keptBytes += bytes;
+    while (this.keptBytes > KEPT_BYTES || this.kept.length - this.letGo > KEPT_PACKETS) {
+      const oldest = this.kept[this.letGo++];
+      if (!oldest) break;
+      oldest.stream.packets.delete(oldest.nth);
+      this.keptBytes -= oldest.bytes;
+    }
+    if (this.letGo > WINDOW) {
+      this.kept.splice(0, this.letGo);
+      this.letGo = 0;
+    }
   }
 
   /** The whole messages among what one end has let through. Once a stream is wrong, the rest of it is one lump per chunk. */
@@ -452,7 +484,7 @@ export class Recorder {
           show: quoted(shown.subarray(reader.at), 64),
         });
       }
-      const malformed = { why: error.message, at: error.at };
+      const malformed = { why: error.message, at: error.at, ...(error.cite ? { cite: error.cite } : {}) };
       return { kind: 'MALFORMED', says: quoted(shown, 32), ...this.veiled(bytes, fields, spans), leans: [], malformed };
     }
   }
@@ -488,13 +520,16 @@ export class Recorder {
 }
 
 /** Whatever may be a path in a text: an IPv4 or IPv6 address, a colon, a port. */
-const PATH = /[0-9a-f.:]*[0-9a-f]:\d{1,5}/g;
+const PATH = /[0-9a-f.:]{0,45}[0-9a-f]:\d{1,5}/g;
 
 const NO_BYTES = Buffer.alloc(0);
 
 /** Packets per direction, conversations and names that are kept in mind: a server that runs for days is logged in bounds. */
 const WINDOW = 1024;
 const CONVERSATIONS = 4096;
+/** Bytes of packets that are kept in mind, over all conversations. */
+const KEPT_BYTES = 8 << 20;
+const KEPT_PACKETS = 65_536;
 
 function makeRoom(map: Map<unknown, unknown>): void {
   const oldest = map.size >= CONVERSATIONS ? map.keys().next().value : undefined;

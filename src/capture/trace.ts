@@ -21,10 +21,15 @@ export type Trace = { t: number; who: string } & (
   | { is: 'forgot'; facts: Facts; left: Facts }
   | { is: 'moved' }
   | { is: 'wiped'; facts: Facts }
+  /** The file was full, and what followed was not written down. */
+  | { is: 'gap' }
   | { is: 'step'; step: number; name: string; aside: boolean }
   | { is: 'answer'; step: number; answer: string; failed: boolean }
   | { is: 'arm'; arm: 'control' | 'severed'; cut?: string; at?: string }
 );
+
+/** A trace file grows no longer than this, in bytes. */
+const MOST = 64 << 20;
 
 /** Ends whatever stands unfinished before it. No trace ends so. */
 const TORN = '~\n';
@@ -60,9 +65,16 @@ export function fileSink(path: string): FileSink {
   const fd = openSync(path, 'a', 0o600);
   // Another life may have been killed in the middle of a line: this ends it, and marks it as not whole.
   let held = TORN;
+  let written = 0;
+  let full = false;
   const write = (lines: string) => {
     held = '';
-    if (lines !== '') writeSync(fd, lines);
+    if (lines === '' || full) return;
+    written += writeSync(fd, lines);
+    if (written < MOST) return;
+    // Whoever reads the file does not keep up. A server must not fill a disk for the sake of its log.
+    full = true;
+    writeSync(fd, line({ t: 0, who: 'tap', is: 'gap' }));
   };
   return {
     sink: (trace) => write(held + line(trace)),

@@ -22,7 +22,7 @@ export function explain(row: number, options: ExplainOptions): number {
   const out = screen(options);
   const start = arm[0];
   out.text(
-    `${header.protocol}/${header.design}, seed ${header.seed}, ${start?.is === 'arm' && start.name === 'severed' ? `severed arm (${header.cut} at ${header.at})` : 'control arm'}`,
+    `${header.protocol}/${header.design}, ${header.seed === null ? 'live' : `seed ${header.seed}`}, ${start?.is === 'arm' && start.name === 'severed' ? `severed arm (${header.cut} at ${header.at})` : header.seed === null ? 'as it was served' : 'control arm'}`,
   );
   out.print(
     [],

@@ -12,7 +12,7 @@ export async function waitForKey(prompt: string): Promise<void> {
   stdin.setRawMode(false).pause();
   stderr.write('\r\u001b[K');
   if (key[0] !== 3) return;
-  process.kill(process.pid, 'SIGINT');
+  process.emit('SIGINT', 'SIGINT');
   await new Promise(() => {});
 }
 
@@ -32,7 +32,7 @@ export async function ask(question: string, most: number): Promise<number | unde
     interrupted = true;
     process.stderr.write('\n');
     lines.close();
-    process.kill(process.pid, 'SIGINT');
+    process.emit('SIGINT', 'SIGINT');
   });
   try {
     lines.setPrompt(question);

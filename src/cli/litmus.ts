@@ -33,27 +33,7 @@ export async function litmus(named: readonly string[], options: LitmusOptions): 
       0,
     );
     out.print(heading(`what ${arms} runs say, each cut at its worst place`, out.look), ...matrixLines(rows, out.look));
-    for (const text of contradictions)
-      out.print(...wrap([{ text: `  NOT AS CLAIMED: ${text}`, style: 'bad' }], out.look, 4));
-    for (const row of rows) {
-      for (const { cut, places } of row.cuts) {
-        for (const { place, judgement } of places) {
-          if (judgement.verdict === 'unknown')
-            out.print(
-              ...wrap(
-                [
-                  {
-                    text: `  unknown: ${row.protocol}/${row.design} ${cut} --at ${place}: ${judgement.because}`,
-                    style: 'warn',
-                  },
-                ],
-                out.look,
-                4,
-              ),
-            );
-        }
-      }
-    }
+    report(picked, rows, out);
     if (rows.length === 1 && picked[0])
       out.print(
         [],
@@ -94,6 +74,23 @@ export function contradicting({ telling }: Picked, row: MatrixRow | undefined): 
       ? []
       : [`${row.protocol}/${row.design}: its author claims ${claim} for ${cut}, and it is ${verdict}`];
   });
+}
+
+/** Says where a measurement contradicts a claim, or tells nothing, and why. Returns the exit code that follows. */
+export function report(picked: readonly Picked[], rows: readonly MatrixRow[], out: Screen): number {
+  const contradictions = picked.flatMap((each, index) => contradicting(each, rows[index]));
+  for (const text of contradictions)
+    out.print(...wrap([{ text: `  NOT AS CLAIMED: ${text}`, style: 'bad' }], out.look, 4));
+  for (const row of rows) {
+    for (const { cut, places } of row.cuts) {
+      for (const { place, judgement } of places) {
+        if (judgement.verdict !== 'unknown') continue;
+        const where = `${row.protocol}/${row.design} ${cut} --at ${place}`;
+        out.print(...wrap([{ text: `  unknown: ${where}: ${judgement.because}`, style: 'warn' }], out.look, 4));
+      }
+    }
+  }
+  return exitCode(rows, contradictions);
 }
 
 function exitCode(rows: readonly MatrixRow[], contradictions: readonly string[]): number {

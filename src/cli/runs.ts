@@ -15,7 +15,8 @@ export interface RunHeader {
   version: 1;
   protocol: string;
   design: string;
-  seed: number;
+  /** Null for a live server, whose time and chance are real. */
+  seed: number | null;
   cut: string | null;
   at: string | null;
   verdict?: string;
@@ -58,6 +59,11 @@ export function readRun(file?: string): { header: RunHeader; entries: Entry[] } 
     .map((line, index) => parsed(line, path, index + 1));
   if ((first as RunHeader | undefined)?.is !== 'run')
     throw new UsageError(`${path} is not a run. Type: amnesia demo udp-echo --json > run.jsonl`);
+  const odd = (rest as Partial<Entry>[]).findIndex(
+    (entry) => typeof entry?.is !== 'string' || typeof entry.t_ns !== 'number',
+  );
+  if (odd !== -1)
+    throw new UsageError(`${path}:${odd + 2} is no record. Type: amnesia demo udp-echo --json > run.jsonl`);
   return { header: first as RunHeader, entries: rest as Entry[] };
 }
 

@@ -35,6 +35,8 @@ export interface ServeOptions {
 const LONG = 8 << 20;
 /** How often the log looks for news, in milliseconds. */
 const LOOK = 25;
+/** How much of a trace file is read at a time, in bytes. */
+const BUDGET = 4 << 20;
 
 /** Serves until it is told to stop: Ctrl-C, SIGTERM, or the key `q`. */
 export async function serve({ story, design }: Picked, options: ServeOptions): Promise<number> {
@@ -47,6 +49,14 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     throw new UsageError(
       `${options.host} can be reached by others, and this server asks nobody for a password. Type: amnesia serve ${name} --host ${options.host} --expose`,
     );
+
+  const holds = card.designs[design]?.holds;
+  if (options.stateDir !== undefined && holds !== 'disk')
+    throw new UsageError(
+      `${name} writes nothing down, so --state-dir means nothing to it. Type: amnesia serve ${name}`,
+    );
+  if (options.rate !== undefined && card.transport !== 'udp')
+    throw new UsageError(`--rate is for datagrams, and ${name} speaks TCP. Type: amnesia serve ${name}`);
 
   const logs = options.log !== undefined || options.json === true;
   const signals = stopSignals();
@@ -91,7 +101,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     for (const note of lives.current().notes) notice(note);
     const keys = process.stdin.isTTY === true;
     notice(keys ? 'keys: f forget, k kill and start again, q quit' : 'Ctrl-C stops it');
-    if (traces) log = liveLog(traces, own, lives, { picked: card, options, out });
+    if (traces) log = liveLog(traces, own, lives, { card, design, options, out });
     await untilStopped(lives, keys, signals.come);
     return EXIT.asClaimed;
   } finally {
@@ -129,8 +139,11 @@ function untilStopped(lives: Succession, keys: boolean, signal: Promise<void>): 
       await cut();
       busy = false;
     };
-    const press = (key: Buffer) => {
-      const pressed = key.toString();
+    // Keys pressed in quick succession come as one piece.
+    const press = (keys: Buffer) => {
+      for (const pressed of keys.toString()) one(pressed);
+    };
+    const one = (pressed: string) => {
       if (pressed === 'q' || pressed === '\u0003') stop();
       if (pressed === 'f') act(() => lives.forget()).catch(fail);
       if (pressed === 'k') act(() => lives.kill().then(() => lives.rebirth())).catch(fail);
@@ -166,7 +179,7 @@ function liveLog(
   folder: string,
   own: Trace[],
   lives: Succession,
-  { picked: card, options, out }: { picked: Picked['story']['card']; options: ServeOptions; out: Screen },
+  { card, design, options, out }: { card: Picked['story']['card']; design: string; options: ServeOptions; out: Screen },
 ): LiveLog {
   const recorder = new Recorder({ card, ...(options.showSecrets ? { showSecrets: true } : {}) });
   const book = new Book({ seesClient: false });
@@ -180,13 +193,16 @@ function liveLog(
   const chunk = Buffer.alloc(1 << 16);
   if (options.json)
     process.stdout.write(
-      `${printableJson({ is: 'run', version: 1, protocol: card.name, design: null, seed: null, cut: null, at: null })}\n`,
+      `${printableJson({ is: 'run', version: 1, protocol: card.name, design, seed: null, cut: null, at: null })}\n`,
     );
 
-  function pull(): void {
-    for (;;) {
+  /** Reads what has been written, but only so much at a time; says whether there is more. */
+  function pull(): boolean {
+    let more = true;
+    for (let budget = BUDGET; budget > 0; budget -= chunk.length) {
       const length = readSync(fd, chunk, 0, chunk.length, null);
-      if (length === 0) break;
+      more = length > 0;
+      if (!more) break;
       read += length;
       rest += chunk.toString('utf8', 0, length);
     }
@@ -194,6 +210,7 @@ function liveLog(
     const traces = [...own.splice(0), ...readTraces(rest.slice(0, end))].sort((a, b) => a.t - b.t);
     rest = rest.slice(end);
     for (const trace of traces) recorder.push(trace);
+    return more;
   }
 
   /** An entry is shown one look later than it came: by then it knows what it changed. */
@@ -210,7 +227,11 @@ function liveLog(
     turning = true;
     const next = join(folder, `trace-${number + 1}`);
     await lives.traceInto(next);
-    pull();
+    // The old file grows no more; it is read to its end, with a turn for everybody else in between.
+    while (pull()) {
+      show();
+      await new Promise((turn) => setImmediate(turn));
+    }
     closeSync(fd);
     rmSync(join(folder, `trace-${number}`));
     number++;
@@ -233,7 +254,7 @@ function liveLog(
   return {
     async stop() {
       clearInterval(timer);
-      pull();
+      while (pull()) show();
       show();
       show();
       closeSync(fd);

@@ -5,7 +5,7 @@ import { matrixLines } from '../log/matrix.ts';
 import { heading } from '../log/terminal.ts';
 import { wrap } from '../log/text.ts';
 import { demo } from './demo.ts';
-import { contradicting, matrix } from './litmus.ts';
+import { matrix, report } from './litmus.ts';
 import { pick, pickAll } from './pick.ts';
 import { screen } from './screen.ts';
 import { typed } from './typed.ts';
@@ -22,7 +22,7 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
     worst = Math.max(worst, await demo(await pick(protocol), { seed: 1, log: 'line', bytes: 'none', ...options }));
   }
   const picked = await pickAll([]);
-  out.print([], heading('the matrix: every cut, at every place, of every design', out.look));
+  out.print([], heading('the matrix: every cut, after every step, of every design', out.look));
   const rows = await matrix(picked, 1, out);
   out.print(...matrixLines(rows, out.look), []);
   say(
@@ -41,6 +41,5 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
       { text: what, style: 'dim' },
     ]);
   }
-  const broken = picked.some((each, index) => contradicting(each, rows[index]).length > 0);
-  return broken ? 1 : worst;
+  return Math.max(worst, report(picked, rows, out));
 }

@@ -14,7 +14,7 @@ let begun: Promise<{ keeper: StateKeeper<unknown, unknown, never>; stop(): Promi
 let file: FileSink | undefined;
 const sink: Sink = (trace) => file?.sink(trace);
 
-process.on('disconnect', () => process.exit(0));
+process.on('disconnect', () => process.exit());
 // Ctrl-C in a terminal goes to the whole group; the lab decides when a server ends.
 process.on('SIGINT', () => {});
 
@@ -128,6 +128,7 @@ async function begin(options: LifeOptions) {
         }
       : {}),
     failed: (error) => {
+      process.exitCode = 1;
       tell({ is: 'failed', reason: error.message, ours: false, stack: '' });
       process.disconnect();
     },

@@ -52,7 +52,11 @@ export function judge(card: AnyCard, control: Arm, severed: Arm): Judgement {
     };
   }
   if (effort.more.length + effort.less.length > 0)
-    return { verdict: 'recovered', because: 'same answers, but the client had to do more', ...effort };
+    return {
+      verdict: 'recovered',
+      because: `same answers, but the client had ${effort.more.length > 0 ? 'to do more' : 'less to do'}`,
+      ...effort,
+    };
   return { verdict: 'untouched', because: 'same answers, same packets', ...none };
 }
 
@@ -71,6 +75,8 @@ function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
       const [old, young] = lives;
       if (young?.is !== 'life' || old?.is !== 'life') return 'the kill left no trace: nobody was born after it';
       if (old.pid === young.pid) return 'the kill left no trace: the same process goes on';
+      if (cut.is === 'store' && Object.keys(young.facts).length > 0)
+        return 'the lost store left no trace: the next life still knows what was written down';
       if (cut.is === 'store' && !after.some((entry) => entry.is === 'cut' && entry.cut === 'store'))
         return 'the store was not wiped';
       return undefined;

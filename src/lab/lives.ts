@@ -1,6 +1,7 @@
 // The lives of a server: each one a process of its own, started, killed and started again on the same port.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Facts } from '../protocols/shapes.ts';
@@ -34,6 +35,8 @@ export interface Life {
   /** Resolves when the process is gone; never rejects. */
   died: Promise<Death>;
   dead(): boolean;
+  /** What it said of its own end, once that has had time to arrive. */
+  lastWords(): Promise<{ reason: string; ours: boolean }>;
   /** Empties its state; its sockets stay open. Resolves to what it knew, and what it still knows: nothing, if the cut took. */
   forget(): Promise<{ facts: Facts; left: Facts }>;
   /** Resolves to false when it is found dead, to true when it answers. */
@@ -50,7 +53,8 @@ export interface Life {
 export interface Host {
   child: ChildProcess;
   died: Promise<Death>;
-  complaints(): string;
+  /** What it said of its own end: a reason it gave, or what it wrote to its standard error. */
+  lastWords(): { reason: string; ours: boolean };
 }
 
 /** Starts a host process, not yet a server. The lab starts one ahead where it will need many. */
@@ -63,6 +67,10 @@ export function startHost({ script, flags } = hostScript()): Host {
   });
   adopt(child);
   let complaints = '';
+  let failure: (FromHost & { is: 'failed' }) | undefined;
+  child.on('message', (message: FromHost) => {
+    if (message.is === 'failed') failure = message;
+  });
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaints = (complaints + text).slice(-4000);
   });
@@ -70,7 +78,9 @@ export function startHost({ script, flags } = hostScript()): Host {
     child.once('exit', (code, signal) => resolve({ code, signal }));
     child.once('error', () => resolve({ code: null, signal: null }));
   });
-  return { child, died, complaints: () => complaints };
+  const lastWords = () =>
+    failure ? { reason: failure.reason, ours: failure.ours } : { reason: complaints, ours: true };
+  return { child, died, lastWords };
 }
 
 /** Makes a server of a host: resolves when it listens. */
@@ -94,6 +104,11 @@ export async function beginLife(options: LifeOptions, host: Host = startHost()):
     notes,
     died,
     dead: () => death !== undefined,
+    async lastWords() {
+      // Its death may be noticed before the last it wrote has been read.
+      if (child.stderr && !child.stderr.closed) await Promise.race([once(child.stderr, 'close'), after(1000)]);
+      return host.lastWords();
+    },
     async forget() {
       tell(child, { is: 'forget' });
       return answer(host, 'forgot');
@@ -158,7 +173,9 @@ function answer<K extends FromHost['is']>(host: Host, kind: K): Promise<FromHost
     host.child.on('message', hear);
     host.died.then(({ code, signal }) => {
       done(() =>
-        reject(new LifeError(`the server died (${signal ?? `exit code ${code}`}). ${host.complaints()}`.trim(), true)),
+        reject(
+          new LifeError(`the server died (${signal ?? `exit code ${code}`}). ${host.lastWords().reason}`.trim(), true),
+        ),
       );
     });
   });

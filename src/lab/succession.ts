@@ -48,6 +48,8 @@ export async function succession({
   let number = 0;
   let stopping = false;
   let fault: Error | undefined;
+  /** The life that the lab has killed: nobody else may. */
+  let doomed: string | undefined;
   let { trace } = options;
   /** Resolves when the next life listens; renewed with each. */
   let next = promised();
@@ -64,14 +66,16 @@ export async function succession({
     void life.died.then(async ({ signal, code }) => {
       if (stopping) return;
       note({ t: clock(), who, is: 'died', signal, code });
-      if (signal !== 'SIGKILL') {
-        fault = new LifeError(`${who} ended by itself (${signal ?? `exit code ${code}`})`, true);
-        // Nobody follows, and nobody should wait for it.
-        next.reject(fault);
-      } else if (on) {
-        // A life that was armed to die on an event is followed at once: nobody else knows that it is gone.
-        await rebirth();
-      }
+      // On Windows a process that ends itself looks as if it had exited with code 1.
+      const killed = signal === 'SIGKILL' || (process.platform === 'win32' && on !== undefined && code === 1);
+      if (killed && who === doomed) return;
+      // A life that was armed to die on an event is followed at once: nobody else knows that it is gone.
+      if (killed && on) return rebirth();
+      const { reason, ours } = await life.lastWords();
+      const how = killed ? 'was killed by somebody else' : `ended by itself (${signal ?? `exit code ${code}`})`;
+      fault = new LifeError(ours ? [`${who} ${how}`, reason].filter(Boolean).join(': ') : reason, ours && !killed);
+      // Nobody follows, and nobody should wait for it.
+      next.reject(fault);
     });
     return life;
   }
@@ -79,6 +83,8 @@ export async function succession({
   /** The birth under way, if any: whoever stops the lab must wait for it, or a process would be left behind. */
   let birth: Promise<void> | undefined;
   function rebirth(): Promise<void> {
+    // Somebody may have asked for the end between a kill and this.
+    if (stopping) return Promise.resolve();
     birth = follow();
     return birth;
   }
@@ -86,6 +92,7 @@ export async function succession({
   async function follow(): Promise<void> {
     try {
       current = await begin(port);
+      if (stopping) await current.stop();
       next.resolve();
       next = promised();
     } catch (error) {
@@ -97,7 +104,14 @@ export async function succession({
   /** Resolves once somebody listens, if need be after a rebirth. */
   async function listening(): Promise<void> {
     const { promise } = next;
-    if (!(await current.alive())) await promise;
+    const asked = current;
+    if (await asked.alive()) return;
+    // Neither dead nor answering: it is stopped, or runs in circles.
+    if (!asked.dead()) {
+      fault ??= new LifeError(`${asked.who} does not answer any more`, true);
+      throw fault;
+    }
+    await promise;
   }
 
   const waits: Waits = {
@@ -132,6 +146,7 @@ export async function succession({
       note({ t: clock(), who: current.who, is: 'forgot', facts, left });
     },
     async kill() {
+      doomed = current.who;
       note({ t: clock(), who: current.who, is: 'kill', pid: current.pid });
       await current.kill();
     },

@@ -12,7 +12,8 @@ const folders = new Set<string>();
 
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  // A child that is just being killed may still hold or make files there.
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
 });
 
 /** Takes charge of a child until it has ended. */

@@ -74,6 +74,14 @@ export class TerminalLog {
         // After a cut everything is worth looking at again.
         this.said.clear();
         return this.cut(entry);
+      case 'gap':
+        return this.rule(
+          entry,
+          '',
+          'GAP: more passed than could be written down; what follows is not all that happened',
+          'bad',
+          true,
+        );
       case 'died':
         return this.rule(
           entry,

@@ -1,6 +1,7 @@
 // Lines of styled text, laid out for a width. Colour and drawing characters are decided here, and only here.
 
 import { eastAsianWidth } from 'get-east-asian-width';
+import { drawn } from '../wire/printable.ts';
 
 /** Eight at most, and none that a reader needs: letters and words say the same. */
 export type Style = 'plain' | 'dim' | 'bold' | 'good' | 'bad' | 'warn' | 'life' | 'mark';
@@ -40,7 +41,7 @@ export function lookOf(
   const able = FORCE_COLOR !== undefined && FORCE_COLOR !== '0' ? true : stream.isTTY === true && TERM !== 'dumb';
   return {
     width: Math.max(60, Math.min(stream.columns ?? 80, 120)),
-    colour: wanted.color === false || (NO_COLOR !== undefined && NO_COLOR !== '') ? false : able,
+    colour: wanted.color ?? (NO_COLOR !== undefined && NO_COLOR !== '' ? false : able),
     ascii: wanted.ascii ?? false,
   };
 }
@@ -68,7 +69,9 @@ const PLAIN: Record<string, string> = {
 export function paint(line: Line, look: Look): string {
   return withoutEnd(line)
     .map(({ text, style = 'plain' }) => {
-      const shown = (look.ascii ? inAscii(text) : text).replaceAll('\u00a0', ' ');
+      // The last door before the terminal. What comes from the wire was drawn long ago; a file of records may hold anything.
+      const safe = drawn(text);
+      const shown = (look.ascii ? inAscii(safe) : safe).replaceAll('\u00a0', ' ');
       return look.colour && CODES[style] !== '' && shown !== '' ? `\u001b[${CODES[style]}m${shown}\u001b[0m` : shown;
     })
     .join('');

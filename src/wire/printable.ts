@@ -8,11 +8,16 @@ const UNSAFE =
 /** Draws every character that a terminal would obey or hide: `\x1b`, `\u{202e}`. Also cuts at `most` characters. */
 export function printable(text: string, most = 512): string {
   const cut = text.length > most ? text.slice(0, most) : text;
-  const drawn = cut.replace(/\\/g, '\\\\').replace(UNSAFE, (character) => {
+  const shown = drawn(cut.replace(/\\/g, '\\\\'));
+  return text.length > most ? `${shown}… (${text.length - most} more)` : shown;
+}
+
+/** Only the unsafe characters drawn, and the text otherwise as it is. */
+export function drawn(text: string): string {
+  return text.replace(UNSAFE, (character) => {
     const code = character.codePointAt(0) ?? 0;
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`;
   });
-  return text.length > most ? `${drawn}… (${text.length - most} more)` : drawn;
 }
 
 /** Bytes as quoted text where they are valid UTF-8, byte by byte where they are not. */

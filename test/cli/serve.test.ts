@@ -94,7 +94,7 @@ describe('a client of your own is served', () => {
       is: 'run',
       version: 1,
       protocol: 'tcp-session',
-      design: null,
+      design: 'memory',
       seed: null,
       cut: null,
       at: null,

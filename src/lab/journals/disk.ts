@@ -11,7 +11,7 @@
 // add are NUL bytes where blocks of that line were never written; text has none. Such a tail is cut off when the file is next
 // opened: nothing in it was ever promised. Any other damage means that promises were lost, and stops the server.
 
-import { constants } from 'node:fs';
+import { constants, existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -174,7 +174,6 @@ async function replay<S, E extends Json>(
     number++;
     if (number === 1) {
       if (bytes.toString() !== FORMAT || !whole) {
-        if (!whole && FORMAT.startsWith(bytes.toString())) return { state, notes, end: undefined, snapshotBytes };
         throw new JournalError(
           `${path} is not a journal of this version: move it away, or give another folder with --state-dir`,
         );
@@ -184,7 +183,9 @@ async function replay<S, E extends Json>(
     }
     const text = whole ? unsealed(bytes) : undefined;
     // Nothing can follow a line that was never finished, so a second one shows that the first was.
-    if (tail !== undefined || (text === undefined && whole && !bytes.includes(0))) {
+    const isSnapshot = number === 2 && bytes.toString('latin1', 9, 18) === 'snapshot ';
+    // A snapshot got its place by being renamed when it was safe, so it was never half written either.
+    if (tail !== undefined || (text === undefined && (isSnapshot || (whole && !bytes.includes(0))))) {
       const line = tail === undefined ? number : number - 1;
       throw new JournalError(
         `${path} is damaged at byte ${end} (line ${line}), in a part that was promised. Restore it from a copy, or move the folder away to start empty`,
@@ -202,7 +203,14 @@ async function replay<S, E extends Json>(
     }
     end += bytes.length + 1;
   }
-  if (number === 0) return { state, notes, end: undefined, snapshotBytes };
+  if (number === 0) {
+    // A journal begins with its first line already in it: one that is there and empty has been emptied by somebody.
+    if (existsSync(path))
+      throw new JournalError(
+        `${path} is empty, which no server leaves behind. Restore it from a copy, or remove it to start empty`,
+      );
+    return { state, notes, end: undefined, snapshotBytes };
+  }
   if (tail !== undefined)
     notes.push(
       `the last write was cut short: ${path} goes on from byte ${tail}; nothing in the part cut off was ever promised`,
@@ -254,6 +262,9 @@ async function syncFolder(folder: string): Promise<void> {
   // Windows has no way to sync a folder, and no need of one.
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
-  await handle.sync();
-  await handle.close();
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }

@@ -38,6 +38,7 @@
 //     4 malformed         bytes that are no message of version 1
 //     5 digest            the two ends do not agree on what was said
 //     6 already open      OPEN or RESUME on a connection that speaks for a session
+//     7 closed            new bytes for a session that has ended
 
 import type { Reader, Spec } from '../../wire/fields.ts';
 import { byteAt, u16At, WireError } from '../../wire/fields.ts';
@@ -66,9 +67,19 @@ export const RESET = {
   malformed: 4,
   digest: 5,
   alreadyOpen: 6,
+  closed: 7,
 } as const;
 export type ResetCode = (typeof RESET)[keyof typeof RESET];
-const RESET_WORDS = ['', 'no session', 'unknown session', 'taken over', 'malformed', 'digest differs', 'already open'];
+const RESET_WORDS = [
+  '',
+  'no session',
+  'unknown session',
+  'taken over',
+  'malformed',
+  'digest differs',
+  'already open',
+  'closed',
+];
 
 /** The longest payload of one DATA, in bytes. */
 export const MOST = 1024;
@@ -125,6 +136,7 @@ const RESET_CODE: Spec<number> = {
       'these bytes are no message',
       'we do not agree on what was said',
       'this connection speaks for a session already',
+      'this stream has ended; nothing can be added',
     ][code],
 };
 const LENGTH: Spec<number> = { id: 'length', label: 'Length', gloss: (length) => `${length} bytes follow the header` };
@@ -188,7 +200,7 @@ export const wire: Wire<Message> = {
       reader.wrong(`${TYPES[type]} is not for a ${from} to say`, 'tcp-session §7', 0);
     }
     const code = reader.u8(type === 5 ? ACK_CODE : type === 7 ? RESET_CODE : CODE);
-    if (code > (type === 5 ? 3 : type === 7 ? 6 : 0) || (type === 7 && code === 0)) {
+    if (code > (type === 5 ? 3 : type === 7 ? 7 : 0) || (type === 7 && code === 0)) {
       reader.wrong(`${TYPES[type]} has no code ${code}`, 'tcp-session §7', 1);
     }
     const length = reader.u16(LENGTH);

@@ -111,13 +111,13 @@ describe.each(['token', 'path'] as const)('filed under the %s', (filedUnder) => 
       .hears('A', close(7, ''), { says: closed('A', 7, '') });
   });
 
-  test('after the close, old data is still known, new data has no session to go to', () => {
+  test('after the close, old data is still known, and nothing can be added', () => {
     begun(7, filedUnder)
       .hears('A', data(7, 'hello'), { learns: ['delivered'], says: [ack('A', 'delivered', 12, 'hello')] })
       .hears('A', close(12, 'hello'), { learns: ['closed'], says: closed('A', 12, 'hello') })
       .hears('A', data(7, 'hello'), { says: [ack('A', 'duplicate', 12, 'hello')] })
-      .hears('A', data(12, '!'), { says: reset('A', 'noSession') })
-      .hears('A', data(10, 'lo!'), { says: reset('A', 'noSession') });
+      .hears('A', data(12, '!'), { says: reset('A', 'closed') })
+      .hears('A', data(10, 'lo!'), { says: reset('A', 'closed') });
   });
 
   test('data or a close on a connection that speaks for nothing is told so', () => {
@@ -283,7 +283,7 @@ describe('filed under a token', () => {
       .loses('A', { learns: ['parted', 'idle'] })
       .hears('B', resume(1, tokenOf(1)), { learns: ['resumed', 'spoke'], says: [ack('B', 'delivered', 100, '')] })
       .hears('B', close(100, ''), { says: closed('B', 100, '') })
-      .hears('B', data(100, 'more'), { says: reset('B', 'noSession') });
+      .hears('B', data(100, 'more'), { says: reset('B', 'closed') });
   });
 
   test('a wrong token, a wrong number, an expired session and one never issued get the same answer', () => {
