@@ -222,6 +222,25 @@ test('what was about to leave when its process was killed is marked, and only th
   expect(packets(recorded(traces('sent 1 ACK'))).map(({ unsent }) => unsent)).toEqual([undefined, undefined]);
 });
 
+test('who connects from a port on which another connection has ended is somebody new', () => {
+  const entries = recorded(
+    story(
+      born(),
+      link('client', 'connected', ANNA, SERVER),
+      says(ANNA, 'rubbish'),
+      link('client', 'reset sent', ANNA, SERVER),
+      link('client', 'connected', ANNA, SERVER),
+      says(ANNA, OPEN),
+    ),
+  );
+  expect(inShort(entries).filter((each) => each.includes('connected'))).toHaveLength(2);
+  expect(packets(entries).map(({ kind }) => kind)).toEqual(['MALFORMED', 'OPEN']);
+});
+
+test('where a log could not keep up, it says so', () => {
+  expect(recorded(story(born(), { who: 'tap', is: 'gap' })).at(-1)).toMatchObject({ is: 'gap', row: 2 });
+});
+
 describe('bytes that are no message', () => {
   test('keep the names of what could be read, and tell where it went wrong', () => {
     const wrong = Buffer.from([0x15, 0, 0, 12, ...new Array(12).fill(0)]);

@@ -100,7 +100,7 @@ export async function run(args: readonly string[]): Promise<number> {
     )
     .command(
       'litmus [protocols..]',
-      'every cut at every place: what is the state filed under, and who holds it',
+      'every cut after every step: what is the state filed under, and who holds it',
       (to) =>
         seed(look(to))
           .positional('protocols', {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
@@ -247,6 +248,72 @@ describe('the end', () => {
     const { code, err } = await server.ended;
     expect(code).toBe(3);
     expect(err).toContain('echo/1 ended by itself (SIGTERM)');
+  });
+
+  test('a server that somebody else kills is an error, told in a line, and nobody waits for it', async () => {
+    const server = await serve(['udp-echo', '--log', 'line']);
+    const [, pid] = await server.prints(/echo\/1 \(pid (\d+)\)/);
+    process.kill(Number(pid), 'SIGKILL');
+    const { code, err } = await server.ended;
+    expect(code).toBe(3);
+    expect(err).toBe('amnesia: echo/1 was killed by somebody else\n');
+  });
+
+  test.skipIf(process.platform === 'win32')(
+    'a full disk ends it with the reason, and without an acknowledgement',
+    async () => {
+      // The shell’s limit on the size of a file stands in for a disk that is full.
+      const limited = [
+        '-c',
+        `trap '' XFSZ; ulimit -f 1; exec "$0" "$@"`,
+        process.execPath,
+        script,
+        'serve',
+        'tcp-session/disk',
+        '--port',
+        '0',
+      ];
+      const child = spawn('bash', limited, {
+        env: { ...process.env, ...(await newHome()) },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      onTestFinished(() => void child.kill('SIGKILL'));
+      let [out, err] = ['', ''];
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        err += text;
+      });
+      const port = await new Promise<number>((resolve) => {
+        child.stdout.setEncoding('utf8').on('data', (text: string) => {
+          out += text;
+          const found = /port (\d+) [\s\S]*stops it/.exec(out);
+          if (found) resolve(Number(found[1]));
+        });
+      });
+      const client = net.connect(port, '127.0.0.1');
+      onTestFinished(() => void client.destroy());
+      client.on('error', () => {});
+      client.write(Buffer.from('11000004000003e8', 'hex'));
+      let seq = 1000;
+      client.on('data', () => {
+        const frame = Buffer.alloc(8 + 64);
+        frame.writeUInt32BE(0x14000000 | (4 + 64), 0);
+        frame.writeUInt32BE(seq, 4);
+        seq += 64;
+        client.write(frame);
+      });
+      const [code] = (await once(child, 'close')) as [number | null];
+      expect(code).toBe(3);
+      expect(err).toMatch(/^amnesia: .*journal cannot be written \(EFBIG.*start again\n$/);
+    },
+  );
+
+  test('on a terminal, k and then q at once: it ends, and no server is left', async (context) => {
+    const args = ['serve', 'udp-echo', '--port', '0', '--log', 'line'];
+    const { type, shows, ended } = terminal(needs(context, 'python3'), args, await newHome());
+    await shows(/quit[\s\S]*echo\/1 .*listens/);
+    type('kq');
+    const { code, out } = await ended;
+    expect(code, out).toBe(0);
   });
 
   test('on a terminal, keys: f forgets, k kills and starts again, q ends; the terminal is given back', async (context) => {

@@ -246,3 +246,13 @@ describe('the look', () => {
     expect(lookOf(terminal, { ascii: true }).ascii).toBe(true);
   });
 });
+
+test('whatever a line holds, no control character leaves by it', () => {
+  const look = { width: 80, colour: false, ascii: false };
+  expect(paint([{ text: 'a\u001b]0;title\u0007b\u202ec\\d' }], look)).toBe('a\\x1b]0;title\\x07b\\u{202e}c\\d');
+});
+
+test('--color is obeyed where there is no terminal, and before NO_COLOR', () => {
+  expect(lookOf({}, { color: true }).colour).toBe(true);
+  expect(lookOf({ isTTY: true }, { color: false }).colour).toBe(false);
+});

@@ -1,0 +1,64 @@
+// Imports run one way: cli and demos → lab and log → capture → protocols → bounds and wire. Types may look anywhere below.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** What each folder may load when it runs. */
+const MAY: Record<string, string[]> = {
+  'src/wire': [],
+  'src/bounds': ['src/wire'],
+  'src/protocols': ['src/wire', 'src/bounds'],
+  'src/capture': ['src/wire', 'src/bounds', 'src/protocols'],
+  'src/lab': ['src/wire', 'src/bounds', 'src/protocols', 'src/capture'],
+  'src/log': ['src/wire', 'src/capture'],
+  demos: ['src/lab', 'src/protocols', 'src/wire', 'src/cli'],
+  'src/cli': ['src/wire', 'src/bounds', 'src/protocols', 'src/capture', 'src/lab', 'src/log', 'demos'],
+};
+
+function folderOf(file: string): string {
+  return Object.keys(MAY).find((folder) => file.startsWith(`${folder}/`)) ?? file;
+}
+
+/** The modules that a file loads when it runs, as paths from the root. */
+function loads(file: string): string[] {
+  const source = readFileSync(join(ROOT, file), 'utf8');
+  const statements = source.matchAll(/^(?:import|export) (?!type )[^;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/gm);
+  return [...statements].map(([, stated, asked]) => normalize(join(dirname(file), stated ?? asked ?? '')));
+}
+
+/** Every source file below a folder, as paths from the root. */
+function list(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((each) => {
+    const path = `${folder}/${each.name}`;
+    return each.isDirectory() ? list(path) : path.endsWith('.ts') ? [path] : [];
+  });
+}
+
+const FILES = ['src', 'demos'].flatMap((folder) => list(folder));
+
+test('nothing loads what stands above it', () => {
+  expect(FILES.length).toBeGreaterThan(40);
+  const wrong = FILES.flatMap((file) => {
+    const own = folderOf(file);
+    return loads(file)
+      .filter((other) => folderOf(other) !== own && !MAY[own]?.includes(folderOf(other)))
+      .map((other) => `${file} loads ${other}`);
+  });
+  expect(wrong).toEqual([]);
+});
+
+test('no protocol knows another one', () => {
+  const wrong = FILES.filter((file) => /^src\/protocols\/[^/]+\//.test(file)).flatMap((file) =>
+    loads(file)
+      .filter(
+        (other) =>
+          other.startsWith('src/protocols/') && other.split('/').length === 4 && dirname(other) !== dirname(file),
+      )
+      .map((other) => `${file} loads ${other}`),
+  );
+  expect(wrong).toEqual([]);
+});
