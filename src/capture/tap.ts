@@ -32,7 +32,7 @@ type Emit = (this: unknown, event: string | symbol, ...rest: unknown[]) => boole
 type Call = (this: unknown, ...given: unknown[]) => void;
 
 /** Answers that wait for one write, at the most. */
-const GROUP = 8;
+const GROUP = 32;
 
 /** Starts tapping; the function it returns stops it and leaves `net` and `dgram` as they were. */
 export function tap(options: TapOptions): () => void {
@@ -271,17 +271,23 @@ function bytesOf(part: string | NodeJS.ArrayBufferView): Buffer {
 /** Looked up once per socket: each look is a system call, and neither end ever changes. */
 const ownAddresses = new WeakMap<dgram.Socket, Path>();
 
+/** The socket looked up last: datagrams come in runs. */
+let latest: { socket: dgram.Socket; local: Path } | undefined;
+
 function localOf(socket: dgram.Socket): Path {
+  if (latest?.socket === socket) return latest.local;
   let local = ownAddresses.get(socket);
   if (local === undefined) {
     const { address, port } = socket.address();
     local = pathOf(address, port);
     ownAddresses.set(socket, local);
   }
+  latest = { socket, local };
   return local;
 }
 
 function hasAddress(socket: dgram.Socket): boolean {
+  if (latest?.socket === socket) return true;
   if (ownAddresses.has(socket)) return true;
   try {
     return socket.address().port > 0;

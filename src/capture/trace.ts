@@ -61,28 +61,33 @@ export interface FileSink {
  * Every write is one synchronous call on a descriptor opened for appending, so a SIGKILL right after it loses nothing; what a
  * kill in the middle of a write leaves is a line without an end, or one that the next life has marked; readers pass over both.
  */
-export function fileSink(path: string): FileSink {
+export function fileSink(path: string, most = MOST): FileSink {
   const fd = openSync(path, 'a', 0o600);
   // Another life may have been killed in the middle of a line: this ends it, and marks it as not whole.
   let held = TORN;
+  let latest = 0;
   let written = 0;
   let full = false;
   const write = (lines: string) => {
     held = '';
     if (lines === '' || full) return;
     written += writeSync(fd, lines);
-    if (written < MOST) return;
+    if (written < most) return;
     // Whoever reads the file does not keep up. A server must not fill a disk for the sake of its log.
     full = true;
-    writeSync(fd, line({ t: 0, who: 'tap', is: 'gap' }));
+    writeSync(fd, line({ t: latest, who: 'tap', is: 'gap' }));
   };
   return {
-    sink: (trace) => write(held + line(trace)),
-    hold: (trace) => {
+    sink(trace) {
+      latest = trace.t;
+      write(held + line(trace));
+    },
+    hold(trace) {
+      latest = trace.t;
       held += line(trace);
     },
     flush: () => write(held),
-    close: () => {
+    close() {
       write(held);
       closeSync(fd);
     },

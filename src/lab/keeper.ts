@@ -91,7 +91,7 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
     const { rules, world } = this.options;
     for (const message of messages) {
       // Whoever has been told good-bye is not heard, also while the good-bye waits to be said.
-      if (this.leaving.has(from)) break;
+      if (this.leaving.size > 0 && this.leaving.has(from)) break;
       const because = this.options.observe && { path: from, nth: this.count(from) };
       this.carryOut(rules.decide(this.state, message, from, world), because);
     }

@@ -25,9 +25,9 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
       await ours('udp-echo, tap writing records', 'udp-echo', 'plain', folder, { tapped: true }),
     ];
     const [, , untapped, tapped] = await rounds(
-      'udp-echo: 20,000 datagrams of 32 bytes, 64 outstanding',
+      'udp-echo: 12,000 datagrams of 32 bytes, 64 outstanding',
       contenders,
-      ({ port }) => datagrams(port, 20_000, 32, 64),
+      ({ port }) => datagrams(port, 12_000, 32, 64),
     );
     for (const each of contenders) await each.stop();
     return [

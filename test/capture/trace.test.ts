@@ -83,6 +83,15 @@ describe('a sink into a file', () => {
       );
   });
 
+  test('a file that is full says so, and grows no more', () => {
+    const file = fileSink(path, 300);
+    for (let nth = 0; nth < 100; nth++) file.sink(bytes(nth));
+    file.close();
+    const traces = written();
+    expect(traces.length).toBeLessThan(20);
+    expect(traces.at(-1)).toMatchObject({ is: 'gap', t: traces.at(-2)?.t });
+  });
+
   test('what a kill cut short costs the next life nothing, wherever it was cut', () => {
     const before = fileSink(path);
     for (const trace of [bytes(1), EVERY[1]]) if (trace) before.sink(trace);
