@@ -111,7 +111,7 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
         `\ntcp-session/${design}: ${kills} kills at random protocol events, 4 clients with 64 messages in flight each`,
       );
       say(
-        `  ${sessions} sessions, ${attempted} bytes attempted, ${acknowledged} acknowledged, ${statements} statements of the server compared`,
+        `  ${sessions} sessions, ${attempted} bytes attempted, ${acknowledged} acknowledged and there at the end, ${statements} statements of the server compared`,
       );
       say(`  lost ${lost} bytes in ${lostSessions} sessions, phantom ${phantom}, twice ${twice}`);
       if (design === 'disk')
