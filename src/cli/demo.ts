@@ -287,14 +287,14 @@ async function promisePossible({ story, design }: Picked, { is, at }: Cut): Prom
   );
 }
 
-function introduction({ story, design, telling }: Picked, options: DemoOptions, { look }: Screen): Line[] {
+function introduction({ story, design }: Picked, options: DemoOptions, { look }: Screen): Line[] {
   const { card } = story;
   const held = card.designs[design];
   return [
     heading(`${card.title} · ${card.name}/${design} · seed ${options.seed}`, look),
     ...wrap([{ text: `  ${story.about}` }], look, 2),
     ...wrap([{ text: '  design: ', style: 'dim' }, { text: held?.tells ?? '' }], look, 10),
-    ...wrap([{ text: '  promise: ', style: 'dim' }, { text: held?.promises ?? telling.next }], look, 11),
+    ...wrap([{ text: '  promise: ', style: 'dim' }, { text: held?.promises ?? '' }], look, 11),
   ];
 }
 

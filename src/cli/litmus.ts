@@ -22,7 +22,6 @@ export async function litmus(named: readonly string[], options: LitmusOptions): 
   const picked = await pickAll(named);
   const out = screen(options);
   const rows = await matrix(picked, options.seed, out);
-  const contradictions = picked.flatMap((each, index) => contradicting(each, rows[index]));
   if (options.json) {
     process.stdout.write(rows.map((row) => `${printableJson(row)}\n`).join(''));
   } else if (options.markdown) {
@@ -43,7 +42,7 @@ export async function litmus(named: readonly string[], options: LitmusOptions): 
         ],
       );
   }
-  return exitCode(rows, contradictions);
+  return exitCode(picked, rows);
 }
 
 /** Measures all rows, with progress while a person watches. */
@@ -78,8 +77,7 @@ export function contradicting({ telling }: Picked, row: MatrixRow | undefined): 
 
 /** Says where a measurement contradicts a claim, or tells nothing, and why. Returns the exit code that follows. */
 export function report(picked: readonly Picked[], rows: readonly MatrixRow[], out: Screen): number {
-  const contradictions = picked.flatMap((each, index) => contradicting(each, rows[index]));
-  for (const text of contradictions)
+  for (const text of contradictions(picked, rows))
     out.print(...wrap([{ text: `  NOT AS CLAIMED: ${text}`, style: 'bad' }], out.look, 4));
   for (const row of rows) {
     for (const { cut, places } of row.cuts) {
@@ -90,11 +88,15 @@ export function report(picked: readonly Picked[], rows: readonly MatrixRow[], ou
       }
     }
   }
-  return exitCode(rows, contradictions);
+  return exitCode(picked, rows);
 }
 
-function exitCode(rows: readonly MatrixRow[], contradictions: readonly string[]): number {
-  if (contradictions.length > 0) return EXIT.notAsClaimed;
+function contradictions(picked: readonly Picked[], rows: readonly MatrixRow[]): string[] {
+  return picked.flatMap((each, index) => contradicting(each, rows[index]));
+}
+
+function exitCode(picked: readonly Picked[], rows: readonly MatrixRow[]): number {
+  if (contradictions(picked, rows).length > 0) return EXIT.notAsClaimed;
   const unknown = rows.some(
     (row) =>
       row.filedUnder === 'unknown' || row.heldBy === 'unknown' || row.cuts.some(({ verdict }) => verdict === 'unknown'),
