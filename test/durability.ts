@@ -243,7 +243,13 @@ export async function durability({
     while (!over) {
       const first = roll(2) === 0 ? 2 ** 32 - 1 - roll(2000) : roll(2 ** 32);
       if (despair.has(first)) continue;
-      const client = (await card?.connect({ host: '127.0.0.1', port, world: REAL_WORLD, waits })) as SessionClient;
+      const client = (await card?.connect({
+        design,
+        host: '127.0.0.1',
+        port,
+        world: REAL_WORLD,
+        waits,
+      })) as SessionClient;
       try {
         const lost = new Promise<never>((_resolve, reject) => despair.set(first, reject));
         await Promise.race([speak(client, first, 100 + roll(1500)), lost]);

@@ -514,6 +514,8 @@ describe('udp-echo', () => {
         part: (from) => keeper.part(from),
         refuse: (to, message) => keeper.refuse(to, message),
         bye: (to) => keeper.bye(to),
+        greet: (to) => keeper.greet(to),
+        learn: (from, outcome) => keeper.learn(from, outcome),
         attach: (mouth) => keeper.attach(mouth),
       },
       { host, port: 0 },
@@ -624,6 +626,7 @@ describe('udp-echo', () => {
   test('names that mean something to JavaScript are only bytes', async () => {
     const { port } = await echoing();
     const client = await echo.connect({
+      design: 'plain',
       host,
       port,
       world: REAL_WORLD,

@@ -11,7 +11,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MAY: Record<string, string[]> = {
   'src/wire': [],
   'src/bounds': ['src/wire'],
-  'src/protocols': ['src/wire', 'src/bounds'],
+  'src/served': ['src/wire'],
+  'src/protocols': ['src/wire', 'src/bounds', 'src/served'],
   'src/capture': ['src/wire', 'src/bounds', 'src/protocols'],
   'src/lab': ['src/wire', 'src/bounds', 'src/protocols', 'src/capture'],
   'src/log': ['src/wire', 'src/capture'],

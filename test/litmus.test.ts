@@ -145,7 +145,7 @@ describe('a wrong server does not pass', () => {
     const [parrot, garbage] = [await loadCard(addressOf('parrot')), await loadCard(addressOf('garbage'))];
     for (const card of [parrot, garbage]) {
       const said = [
-        { side: 'server' as const, bytes: Buffer.from('garbage!') },
+        { side: 'server' as const, over: 'tcp' as const, bytes: Buffer.from('garbage!') },
         ...saidIn(SESSION.story.card, arm.traces),
       ];
       expect(torn(card as AnyCard, said)).not.toEqual([]);
@@ -267,8 +267,8 @@ function arm({
   said.forEach((text, index) => {
     const local = `127.0.0.1:${paths[index] ?? 50_000}`;
     const base64 = Buffer.from(text).toString('base64');
-    traces.push({ t: t++, who: 'client', is: 'bytes', way: 'sent', local, remote: server, base64 });
-    traces.push({ t: t++, who: 'client', is: 'bytes', way: 'read', local, remote: server, base64 });
+    traces.push({ t: t++, who: 'client', is: 'bytes', over: 'udp', way: 'sent', local, remote: server, base64 });
+    traces.push({ t: t++, who: 'client', is: 'bytes', over: 'udp', way: 'read', local, remote: server, base64 });
     if (index === 0) traces.push(...rows.map((row) => ({ ...row, t: t++ })));
   });
   return {
@@ -416,19 +416,29 @@ describe('what follows from the cuts', () => {
     Object.entries(verdicts).map(([cut, verdict]) => ({ cut: cut as CutKind, verdict, places: [] }));
 
   test.each<[Partial<Record<CutKind, Verdict>>, string, string]>([
-    [{ forget: 'untouched', path: 'untouched', kill: 'untouched' }, 'nothing', 'nobody'],
-    [{ forget: 'recovered', path: 'recovered', kill: 'recovered' }, 'nothing', 'nobody'],
+    [{ forget: 'untouched', path: 'untouched', kill: 'untouched', swap: 'untouched' }, 'nothing', 'nobody'],
+    [{ forget: 'untouched', path: 'recovered', kill: 'recovered', swap: 'recovered' }, 'nothing', 'nobody'],
+    [{ forget: 'recovered', path: 'recovered', kill: 'recovered', swap: 'recovered' }, 'nothing', 'the client'],
+    [{ forget: 'recovered', path: 'untouched', kill: 'recovered', swap: 'recovered' }, 'nothing', 'the client'],
     [{ forget: 'broken', path: 'recovered', kill: 'broken' }, 'a name', 'the process'],
     [{ forget: 'lost', path: 'untouched', kill: 'lost' }, 'a name', 'the process'],
     [{ forget: 'broken', path: 'broken', kill: 'broken' }, 'the path', 'the process'],
-    [{ forget: 'broken', path: 'recovered', kill: 'recovered', store: 'broken' }, 'a name', 'a disk'],
-    [{ forget: 'broken', path: 'lost', kill: 'untouched', store: 'lost' }, 'the path', 'a disk'],
+    [{ forget: 'broken', path: 'recovered', kill: 'recovered', swap: 'broken', store: 'broken' }, 'a name', 'a disk'],
+    [{ forget: 'broken', path: 'lost', kill: 'untouched', swap: 'lost', store: 'lost' }, 'the path', 'a disk'],
+    [
+      { forget: 'broken', path: 'recovered', kill: 'recovered', swap: 'recovered', store: 'broken' },
+      'a name',
+      'a shared store',
+    ],
     // What the cuts do not tell stays unknown.
     [{ forget: 'unknown', path: 'untouched', kill: 'untouched' }, 'unknown', 'unknown'],
     [{ forget: 'broken', path: 'unknown', kill: 'unknown' }, 'unknown', 'unknown'],
     [{ forget: 'broken', path: 'untouched', kill: 'untouched' }, 'a name', 'unknown'],
     [{ forget: 'broken', path: 'untouched', kill: 'untouched', store: 'unknown' }, 'a name', 'unknown'],
-    [{ forget: 'untouched', path: 'broken', kill: 'untouched' }, 'unknown', 'nobody'],
+    [{ forget: 'broken', path: 'untouched', kill: 'untouched', store: 'broken' }, 'a name', 'unknown'],
+    [{ forget: 'untouched', path: 'untouched', kill: 'untouched' }, 'nothing', 'unknown'],
+    [{ forget: 'untouched', path: 'untouched', kill: 'untouched', swap: 'broken' }, 'nothing', 'unknown'],
+    [{ forget: 'untouched', path: 'broken', kill: 'untouched', swap: 'untouched' }, 'unknown', 'nobody'],
     [{}, 'unknown', 'unknown'],
   ])('%j: filed under %s, held by %s', (verdicts, filedUnder, heldBy) => {
     expect(derive(results(verdicts))).toEqual({ filedUnder, heldBy });

@@ -23,7 +23,7 @@ import { type Look, paint } from '../src/log/text.ts';
 import type { AnyCard } from '../src/protocols/index.ts';
 import type { Client } from '../src/protocols/shapes.ts';
 import { type Field, Reader } from '../src/wire/fields.ts';
-import { decode, encode, Inbox, type Side } from '../src/wire/wire.ts';
+import { decode, encode, Inbox, type Over, type Side } from '../src/wire/wire.ts';
 
 export interface Subject {
   story: Story;
@@ -41,6 +41,7 @@ export async function play({ story, design, seed = 1 }: Subject, cut?: Cut): Pro
 /** One message as it stood on the wire. */
 export interface Said {
   side: Side;
+  over: Over;
   bytes: Buffer;
 }
 
@@ -51,7 +52,8 @@ export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
     if (trace.is !== 'bytes' || trace.who !== 'client') return [];
     const side: Side = trace.way === 'sent' ? 'client' : 'server';
     const chunk = Buffer.from(trace.base64, 'base64');
-    if (card.transport === 'udp') return [{ side, bytes: chunk }];
+    const { over } = trace;
+    if (over === 'udp') return [{ side, over, bytes: chunk }];
     const key = `${side} ${trace.local}`;
     const bytes = Buffer.concat([begun.get(key) ?? Buffer.alloc(0), chunk]);
     const said: Said[] = [];
@@ -59,7 +61,7 @@ export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
     for (;;) {
       const length = card.wire.frame(bytes, start);
       if (length === undefined || start + length > bytes.length) break;
-      said.push({ side, bytes: bytes.subarray(start, start + length) });
+      said.push({ side, over, bytes: bytes.subarray(start, start + length) });
       start += length;
     }
     begun.set(key, bytes.subarray(start));
@@ -73,12 +75,12 @@ export function unexplained(card: AnyCard, said: readonly Said[]): string[] {
   for (const side of ['client', 'server']) {
     if (!said.some((each) => each.side === side)) wrong.push(`no byte came from the ${side}`);
   }
-  for (const { side, bytes } of said) {
+  for (const { side, over, bytes } of said) {
     const name = `${side}'s ${bytes.toString('hex')}`;
     const reader = new Reader(bytes, { annotate: true });
     let message: unknown;
     try {
-      message = card.wire.read(reader, side);
+      message = card.wire.read(reader, side, over);
     } catch (error) {
       wrong.push(`${name} cannot be read: ${(error as Error).message}`);
       continue;
@@ -113,10 +115,10 @@ export function untiled(fields: readonly Field[], length: number): string[] {
 
 /** The same stream, whole and one byte at a time. */
 export function torn(card: AnyCard, said: readonly Said[]): string[] {
-  if (card.transport === 'udp') return [];
+  const streamed = said.filter(({ over }) => over === 'tcp');
   return (['client', 'server'] as const).flatMap((side) => {
-    const stream = Buffer.concat(said.filter((each) => each.side === side).map(({ bytes }) => bytes));
-    const count = said.filter((each) => each.side === side).length;
+    const stream = Buffer.concat(streamed.filter((each) => each.side === side).map(({ bytes }) => bytes));
+    const count = streamed.filter((each) => each.side === side).length;
     // Kept beyond the next push: what a reader hands out may be a view on the bytes.
     const whole = new Inbox(card.wire, side).push(Buffer.from(stream));
     const slow = new Inbox(card.wire, side);
@@ -153,7 +155,7 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
       },
     },
     wire: card.wire,
-    world: seededWorld(seed, 'server'),
+    world: seededWorld(seed, `${card.calls}/1`),
     transport: card.transport,
   });
   const [sent, ruled] = [new Map<string, Buffer[]>(), new Map<string, Buffer[]>()];
@@ -213,7 +215,7 @@ export async function living<T>({ story, design, seed = 1 }: Subject, use: (life
 }
 
 /** The workload against a live server: its answers, and what the server said, with what is rolled by dice left out. */
-export async function workload({ story, seed = 1 }: Subject, life: Life, keep: Client[] = []) {
+export async function workload({ story, design, seed = 1 }: Subject, life: Life, keep: Client[] = []) {
   const { card } = story;
   const traces: Trace[] = [];
   const untap = tap({
@@ -229,6 +231,7 @@ export async function workload({ story, seed = 1 }: Subject, life: Life, keep: C
       port: life.port,
       world: seededWorld(seed, 'client'),
       waits: REAL_WAITS,
+      design,
     })) as Client;
     const answers: string[] = [];
     for (const step of story.steps) answers.push(await inTime(step.act(client), step.name));
@@ -256,9 +259,9 @@ async function inTime<T>(promise: Promise<T>, what: string, milliseconds = 5000)
 }
 
 /** A message in hexadecimal, `??` for what is rolled by dice. */
-function undiced(card: AnyCard, { side, bytes }: Said): string {
+function undiced(card: AnyCard, { side, over, bytes }: Said): string {
   const reader = new Reader(bytes, { annotate: true });
-  card.wire.read(reader, side);
+  card.wire.read(reader, side, over);
   const pairs: string[] = bytes.toString('hex').match(/../g) ?? [];
   for (const field of reader.fields ?? []) if (field.chance) pairs.fill('??', field.start, field.end);
   return pairs.join('');

@@ -47,8 +47,14 @@ const OPENED = wired({ type: 'OPENED', session: 1, token: TOKEN, next: 1000, win
 const DATA = wired({ type: 'DATA', seq: 1000, payload: Buffer.from('hi') });
 const ACK = wired({ type: 'ACK', code: 0, next: 1002, window: 4096, digest: 7 });
 
-const recorded = (traces: Trace[], card: unknown = session, more = {}) =>
-  record(traces, { card: card as AnyCard, ...more });
+const recorded = (traces: Trace[], card: unknown = session, more = {}) => {
+  const { transport } = card as AnyCard;
+  const over = transport === 'udp' ? 'udp' : 'tcp';
+  return record(
+    traces.map((trace) => (trace.is === 'bytes' || trace.is === 'link' ? { ...trace, over } : trace)),
+    { card: card as AnyCard, ...more },
+  );
+};
 const packets = (entries: readonly Entry[]) =>
   entries.filter((entry): entry is Entry & PacketRow & { row: number } => entry.is === 'packet');
 const inShort = (entries: readonly Entry[]) =>
@@ -317,7 +323,7 @@ describe('bytes that are no message', () => {
       wire: {
         ...echo.wire,
         read: (reader: Reader, from: Side) =>
-          reader.left === 0 ? reader.wrong('too short', undefined, 0) : echo.wire.read(reader, from),
+          reader.left === 0 ? reader.wrong('too short', undefined, 0) : echo.wire.read(reader, from, 'tcp'),
       },
     };
     const entries = packets(recorded(story(born(), says(ANNA, ''), says(ANNA, 'x')), fussy));
@@ -435,17 +441,17 @@ describe('bounds', () => {
   test('entries that were taken are let go of, and a packet taken is still completed', () => {
     const recorder = new Recorder({ card: session as unknown as AnyCard });
     const [first, says1, heard] = story(born(), says(ANNA, OPEN), hears(ANNA, OPEN));
-    for (const trace of [first, says1]) if (trace) recorder.push(trace);
+    for (const trace of [first, says1]) if (trace) recorder.push({ ...trace, over: 'tcp' } as Trace);
     const taken = recorder.take();
     expect(recorder.entries).toEqual([]);
-    if (heard) recorder.push(heard);
+    if (heard) recorder.push({ ...heard, over: 'tcp' } as Trace);
     expect(recorder.entries).toEqual([]);
     expect(packets(taken)).toMatchObject([{ read: true }]);
   });
 
   test('of a long conversation the last thousand packets are kept in mind, and of many clients the last four thousand', () => {
     const recorder = new Recorder({ card: echo as unknown as AnyCard });
-    const push = (trace: object) => recorder.push({ t: 0, ...trace } as Trace);
+    const push = (trace: object) => recorder.push({ t: 0, ...trace, over: 'udp' } as Trace);
     push(born());
     for (let at = 0; at < 1500; at++) push(says(ANNA, `${at}`));
     for (let at = 0; at < 5000; at++) push(says(`127.0.1.1:${10_000 + at}`, 'x'));
@@ -457,7 +463,7 @@ describe('bounds', () => {
     expect(names.size).toBe(4096);
     // Anna was the first to be let go of; another long talker shows the window.
     for (let at = 0; at < 1500; at++) push(says(BERT, `${at}`));
-    expect(conversations.get(BERT)?.up.packets.size).toBe(1024);
+    expect(conversations.get(`udp ${BERT}`)?.up.packets.size).toBe(1024);
   });
 
   test('numbers go on from where the arm before stopped', () => {

@@ -28,6 +28,8 @@ interface Line {
   written: number;
   /** The row that took it, and what it was then. */
   gone?: number;
+  /** It was not taken: whoever has it is not asked any more. */
+  leftBehind?: true;
 }
 
 /** What became of one subject at a cut. */
@@ -38,6 +40,7 @@ export interface Outcome {
   /** The row that wrote it, that took it, that rebuilt it. */
   written: number;
   gone?: number;
+  leftBehind?: true;
   rebuilt?: number;
 }
 
@@ -174,7 +177,8 @@ export class Book {
     const whose = ofClient ? (this.seesClient ? 'client' : 'the client (not seen from here)') : (this.life ?? 'server');
     const loss = grave?.gone === undefined ? undefined : { written: grave.written, gone: grave.gone };
     const wasWritten =
-      loss && `last written by ${hash(loss.written)} into ${grave?.holder}, gone with ${hash(loss.gone)}`;
+      loss &&
+      `last written by ${hash(loss.written)} into ${grave?.holder}, ${grave?.leftBehind ? 'left behind' : 'gone'} with ${hash(loss.gone)}`;
     switch (op) {
       case 'denies':
         if (loss) return { word: 'LOST', field, cite, ...loss, text: `${key} (${grave?.known}): ${wasWritten}` };
@@ -250,6 +254,7 @@ export class Book {
       if (!outcome) continue;
       outcome.fate = 'KEPT';
       delete outcome.gone;
+      delete outcome.leftBehind;
     }
     this.awaitingBirth = false;
   }
@@ -268,16 +273,17 @@ export class Book {
     }
     const lines = [...this.server.values()];
     const takes = entry.cut !== 'path';
-    const fate = takes ? { fate: 'LOST' as const, gone: entry.row } : { fate: 'KEPT' as const };
+    const gone = { gone: entry.row, ...(entry.cut === 'swap' ? { leftBehind: true as const } : {}) };
+    const fate = takes ? { fate: 'LOST' as const, ...gone } : { fate: 'KEPT' as const };
     this.watched = {
       cut: entry,
       outcomes: lines.map(({ subject, known, written }) => ({ subject, known, written, ...fate })),
     };
     this.accounts.push(this.watched);
     if (!takes) return;
-    for (const line of lines) this.bury({ ...line, gone: entry.row });
+    for (const line of lines) this.bury({ ...line, ...gone });
     this.server.clear();
-    this.awaitingBirth = entry.cut === 'kill';
+    this.awaitingBirth = entry.cut === 'kill' || entry.cut === 'swap';
   }
 }
 

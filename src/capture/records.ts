@@ -1,11 +1,12 @@
 // Traces made into records: what happened, in order, with every byte named. Everything that a person sees is made from these.
 
+import { addressOf } from '../bounds/paths.ts';
 import type { AnyCard } from '../protocols/index.ts';
-import type { Facts, Path } from '../protocols/shapes.ts';
+import { type Facts, overOf, type Path } from '../protocols/shapes.ts';
 import { type Field, Reader, WireError } from '../wire/fields.ts';
 import { quoted } from '../wire/printable.ts';
-import type { Lean, Seen, Side } from '../wire/wire.ts';
-import type { Change, LinkEvent, Trace } from './trace.ts';
+import type { Lean, Over, Seen, Side } from '../wire/wire.ts';
+import { type Change, DATA, type LinkEvent, type Trace } from './trace.ts';
 
 /** What one holder's memory became when a message was handled. */
 export interface MemoryChange {
@@ -33,6 +34,8 @@ export interface PacketRow {
   protocol: string;
   kind: string;
   says: string;
+  /** For a chunk on a data connection: the row of the message that had one end wait for that connection. */
+  opened?: number;
   /** Two hexadecimal digits a byte, `**` for a byte of a secret. */
   hex: string;
   length: number;
@@ -55,6 +58,8 @@ export interface LinkRow {
   to: string;
   /** The process that it comes from is dead: its kernel did this. */
   dead?: true;
+  /** For a data connection: the row of the message that had one end wait for it. */
+  opened?: number;
 }
 
 export interface LifeRow {
@@ -69,7 +74,7 @@ export interface LifeRow {
 
 export interface CutRow {
   is: 'cut';
-  cut: 'kill' | 'forget' | 'path' | 'store';
+  cut: 'kill' | 'forget' | 'path' | 'store' | 'swap';
   /** Whose memory it took: a life, `client` for the path, `disk` for the store. */
   who: string;
   pid?: number;
@@ -116,15 +121,26 @@ interface Stream {
   lumped: { sent: number; read: number };
   /** Why no more messages can be read, though they can be framed. */
   unreadable?: WireError;
+  /** The one that the server read last. */
+  latest?: PacketRow & { row: number };
 }
 
 interface Conversation {
   client: Path;
+  /** Set for a data connection. */
+  data?: Awaited;
   up: Stream;
   down: Stream;
   seen: Seen;
   /** Ends and beginnings that have a row. */
   links: Set<string>;
+}
+
+/** A connection that a message has announced: who waits for it, and which row said so. */
+interface Awaited {
+  opened: number;
+  /** The client's path on the connection that announced it. */
+  client: Path;
 }
 
 export interface RecorderOptions {
@@ -163,8 +179,14 @@ export class Recorder {
   private leaving: PacketRow[] = [];
   /** Secrets that have passed by, to know them again in bytes that are no message. */
   private readonly secrets = new Set<string>();
-  private life: { who: string; facts: Facts; alive: boolean } | undefined;
+  /** `retired`: it lives, and the balancer leads nobody to it any more. */
+  private life: { who: string; facts: Facts; alive: boolean; retired?: true } | undefined;
   private serverPort = 0;
+  /** The port of the balancer in front, where there is one, and whose words come from its ports: back end's view → client. */
+  private front: number | undefined;
+  private readonly through = new Map<Path, Path>();
+  /** Data connections that were announced, by who waits and on which port; the last {@link CONVERSATIONS} of them. */
+  private readonly awaited = new Map<string, Awaited>();
   /** The packet that the client handled last: its memory changes belong to that. */
   private lastOfClient: PacketRow | undefined;
 
@@ -213,6 +235,7 @@ export class Recorder {
         this.life = { who: trace.who, facts: this.namedFacts(trace.facts), alive: true };
         // A new process starts to count its connections anew.
         this.conversations.clear();
+        this.awaited.clear();
         return row({
           is: 'life',
           life: trace.who,
@@ -233,8 +256,8 @@ export class Recorder {
           ...(trace.on ? { on: trace.on } : {}),
         });
       case 'died':
-        // A life that was killed has its row already.
-        if (this.life?.alive === false) return;
+        // A life that was killed has its row already; one that is not asked any more is no part of the story.
+        if (this.life?.alive === false || trace.who !== this.life?.who) return;
         this.killed();
         return row({ is: 'died', life: trace.who, signal: trace.signal, code: trace.code });
       case 'forgot': {
@@ -250,6 +273,17 @@ export class Recorder {
       }
       case 'moved':
         return row({ is: 'cut', cut: 'path', who: 'client', facts: { ...this.life?.facts } });
+      case 'swapped':
+        if (this.life) this.life.retired = true;
+        return row({ is: 'cut', cut: 'swap', who: this.life?.who ?? '', facts: { ...this.life?.facts } });
+      case 'balanced':
+        this.front = trace.port;
+        makeRoom(this.through);
+        if (trace.near && trace.far) this.through.set(trace.far, trace.near);
+        return;
+      case 'learned':
+        // It was the cause of what follows, and has no bytes.
+        return;
       case 'wiped':
         return row({ is: 'cut', cut: 'store', who: 'disk', facts: this.namedFacts(trace.facts) });
       case 'gap':
@@ -269,8 +303,6 @@ export class Recorder {
 
   /** A path by its name; paths in texts are ports of the moment, and no two runs have the same. */
   private name(path: Path): string {
-    if (this.serverPort !== 0 && path.endsWith(`:${this.serverPort}`))
-      return this.life?.alive ? this.life.who : 'nobody';
     let name = this.names.get(path);
     if (name === undefined) {
       name = this.namesGiven++ === 0 ? 'client' : `client@${this.namesGiven}`;
@@ -281,7 +313,7 @@ export class Recorder {
   }
 
   private named(text: string): string {
-    return text.replace(PATH, (path) => this.names.get(path) ?? path);
+    return text.replace(PATH, (path) => this.names.get(this.through.get(path) ?? path) ?? path);
   }
 
   private namedFacts(facts: Facts): Facts {
@@ -291,6 +323,8 @@ export class Recorder {
   }
 
   private remembered(trace: Trace & { is: 'memory' }, row: (what: Row) => void): void {
+    // What a life that is not asked any more makes of its end of things is no part of the story.
+    if (trace.who !== 'client' && this.life?.retired) return;
     const changes = trace.changes.map((change) => ({
       subject: this.named(change.subject),
       ...(change.before === undefined ? {} : { before: this.named(change.before) }),
@@ -307,13 +341,25 @@ export class Recorder {
         else this.life.facts[subject] = after;
       }
     const { because } = trace;
-    const packet = because && this.conversations.get(because.path)?.up.packets.get(because.nth - 1);
+    const packet = because && this.cause(because);
     if (packet) packet.memory.push({ holder: trace.who, changes });
     else row({ is: 'memory', holder: trace.who, changes });
   }
 
-  private conversation(client: Path): Conversation {
-    let conversation = this.conversations.get(client);
+  /**
+   * The packet that a change of memory is put down to. Of datagrams some may not have been let through to the rules, so it is the
+   * one read last; of a stream's messages many may be read in one go, and all are heard.
+   */
+  private cause({ path, nth }: { path: Path; nth: number }): PacketRow | undefined {
+    const over = overOf(path, this.options.card.transport);
+    const own = path.replace(/\/tcp$/, '');
+    const conversation = this.conversations.get(keyOf(over, this.through.get(own) ?? own));
+    if (over === 'udp') return conversation?.up.latest;
+    return conversation?.up.packets.get(nth - 1);
+  }
+
+  private conversation(key: string, client: Path, data?: Awaited): Conversation {
+    let conversation = this.conversations.get(key);
     if (!conversation) {
       const stream = (): Stream => ({
         begun: { sent: NO_BYTES, read: NO_BYTES },
@@ -322,63 +368,102 @@ export class Recorder {
         lost: {},
         lumped: { sent: 0, read: 0 },
       });
-      conversation = { client, up: stream(), down: stream(), seen: new Map(), links: new Set() };
+      conversation = {
+        client,
+        up: stream(),
+        down: stream(),
+        seen: new Map(),
+        links: new Set(),
+        ...(data ? { data } : {}),
+      };
       makeRoom(this.conversations);
-      this.conversations.set(client, conversation);
+      this.conversations.set(key, conversation);
     }
     return conversation;
   }
 
-  private linked(trace: Trace & { is: 'link' }, row: (what: Row) => void): void {
+  /**
+   * Which conversation a trace belongs to: the client's path, the key it is filed under, and what announced it if it is a data
+   * connection. Undefined for what is none of this protocol's: the process of either end may have other sockets.
+   */
+  private belongs(trace: Trace & { local: Path; remote: Path; over: Over }) {
     const byClient = trace.who === 'client';
-    const client = byClient ? trace.local : trace.remote;
+    const far = byClient ? trace.local : trace.remote;
+    const client = byClient ? far : (this.through.get(far) ?? far);
+    const server = byClient ? trace.remote : trace.local;
+    const at = addressOf(server).port;
+    // Whose first row has no life before it is told by a trace that begins in the middle.
+    if (this.serverPort === 0 || at === this.serverPort || at === this.front)
+      return { byClient, client, key: keyOf(trace.over, client) };
+    const data =
+      trace.over === 'tcp'
+        ? (this.awaited.get(`server ${at}`) ?? this.awaited.get(`client ${addressOf(client).port}`))
+        : undefined;
+    return data && { byClient, client, key: `data ${client} ${at}`, data };
+  }
+
+  private linked(trace: Trace & { is: 'link' }, row: (what: Row) => void): void {
+    const found = this.belongs(trace);
+    if (!found) return;
+    const { byClient, client, key, data } = found;
+    // What a retired life still hears is the balancer hanging up.
+    if (!byClient && this.life?.retired) return;
     const what = PAIRS[trace.what] ?? trace.what;
-    const fromClient = byClient === (what === trace.what) || trace.what === 'accepted';
+    const fromClient = byClient === (what === trace.what);
     if (client) {
       // A port may be used again: whoever connects from where another connection has ended is somebody new.
-      const before = this.conversations.get(client);
+      const before = this.conversations.get(key);
       if (what === 'connected' && before && [...before.links].some((each) => /^(fin|reset)/.test(each)))
-        this.conversations.delete(client);
-      const { links } = this.conversation(client);
-      const key = `${what} by ${fromClient ? 'client' : 'server'}`;
+        this.conversations.delete(key);
+      const { links } = this.conversation(key, client, data);
+      const event = `${what} by ${fromClient ? 'client' : 'server'}`;
       // The other end's view of what has its row already.
-      if (links.has(key)) return;
-      links.add(key);
+      if (links.has(event)) return;
+      links.add(event);
     }
-    const name = client ? this.name(client) : 'client';
-    if (fromClient) row({ is: 'link', what, from: name, to: this.serverName() });
+    const name = this.clientName(client, data);
+    const opened = data ? { opened: data.opened } : {};
+    if (fromClient) row({ is: 'link', what, from: name, to: this.serverName(data), ...opened });
     else
       row({
         is: 'link',
         what,
-        from: this.life?.who ?? 'nobody',
+        from: this.life?.retired ? 'balancer' : dataEnd(this.life?.who ?? 'nobody', data),
         to: name,
         ...(this.life?.alive ? {} : { dead: true }),
+        ...opened,
       });
   }
 
+  /** The client's end, by name. That of a data connection is called by the connection that announced it. */
+  private clientName(client: Path, data: Awaited | undefined): string {
+    if (data) return dataEnd(this.name(data.client), data);
+    return client ? this.name(client) : 'client';
+  }
+
   /** Who stands at the server's end: when the process is dead, what still arrives was its kernel's doing. */
-  private serverName(): string {
-    return this.life?.alive ? this.life.who : 'nobody';
+  private serverName(data?: Awaited): string {
+    if (this.life?.retired) return 'balancer';
+    return this.life?.alive ? dataEnd(this.life.who, data) : 'nobody';
   }
 
   private passed(trace: Trace & { is: 'bytes' }, row: (what: Row) => void): void {
-    const byClient = trace.who === 'client';
-    const client = byClient ? trace.local : trace.remote;
+    const found = this.belongs(trace);
+    if (!found) return;
+    const { byClient, client, key, data } = found;
+    const { over } = trace;
     const up = byClient === (trace.way === 'sent');
-    const conversation = this.conversation(client);
+    const conversation = this.conversation(key, client, data);
     const stream = up ? conversation.up : conversation.down;
     const side: Side = up ? 'client' : 'server';
+    const name = this.clientName(client, data);
     const ends = up
-      ? { from: this.name(client), to: this.serverName() }
-      : { from: byClient ? (this.life?.who ?? 'nobody') : trace.who, to: this.name(client) };
+      ? { from: name, to: this.serverName(data) }
+      : { from: dataEnd(byClient ? (this.life?.who ?? 'nobody') : trace.who, data), to: name };
     const chunk = Buffer.from(trace.base64, 'base64');
-
-    const { messages, lump } = this.framed(stream, trace.way, chunk);
     if (!byClient && trace.way === 'sent') this.leaving = [];
 
-    const add = (message: Buffer, wrong?: WireError): PacketRow & { row: number } => {
-      const explained = this.explain(message, side, conversation.seen, stream, wrong);
+    const add = (explained: Explained): PacketRow & { row: number } => {
       const packet: PacketRow = {
         is: 'packet',
         ...ends,
@@ -388,32 +473,61 @@ export class Recorder {
         memory: [],
       };
       if (trace.way === 'read') packet.read = true;
-      else if (byClient && !wrong) packet.read = false;
+      else if (byClient && !explained.malformed) packet.read = false;
       row(packet);
       // The entry is what is handed out, so the entry is what must be completed later.
       const entry = this.entries.at(-1) as PacketRow & { row: number };
-      if (byClient) this.lastOfClient = entry;
-      else if (trace.way === 'sent') this.leaving.push(entry);
+      if (byClient && !data) this.lastOfClient = entry;
+      else if (!byClient && trace.way === 'sent') this.leaving.push(entry);
       return entry;
     };
 
+    if (data) {
+      const fresh = unseen(stream, trace.way, chunk);
+      if (fresh.length > 0) {
+        const entry = add({
+          ...this.veiled(fresh, [dataField(fresh)]),
+          kind: DATA,
+          says: '',
+          leans: [],
+          opened: data.opened,
+        });
+        // Filed under where the chunk ends: the other end may cut the stream elsewhere.
+        stream.packets.set(Math.max(stream.lumped.sent, stream.lumped.read), entry);
+        this.keepWithin(stream, Math.max(stream.lumped.sent, stream.lumped.read), fresh.length);
+      }
+      for (const [end, packet] of stream.packets) {
+        if (end > stream.lumped.read) break;
+        packet.read = true;
+        stream.packets.delete(end);
+      }
+      return;
+    }
+
+    const { messages, lump } = this.framed(stream, over, trace.way, chunk);
     for (const message of messages) {
       const nth = stream.count[trace.way]++;
-      const known =
-        this.options.card.transport === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
+      const known = over === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
       if (known) {
         if (trace.way === 'read') known.read = true;
         if (byClient) this.lastOfClient = known;
+        if (up && trace.way === 'read') stream.latest = known;
         continue;
       }
-      const entry = add(message);
+      const { awaits, ...explained } = this.explain(message, side, over, conversation, stream);
+      const entry = add(explained);
+      raw.set(entry, message);
+      if (up && trace.way === 'read') stream.latest = entry;
+      if (awaits !== undefined) {
+        makeRoom(this.awaited);
+        this.awaited.set(`${side} ${awaits}`, { opened: entry.row, client });
+      }
       stream.packets.set(nth, entry);
       stream.packets.delete(nth - WINDOW);
       this.keepWithin(stream, nth, message.length);
-      raw.set(entry, message);
     }
     const fresh = unseen(stream, trace.way, lump);
-    if (fresh.length > 0) add(fresh, stream.lost[trace.way]);
+    if (fresh.length > 0) add(this.explain(fresh, side, over, conversation, stream, stream.lost[trace.way]));
   }
 
   /** Lets go of the oldest packets when all that are kept have too many bytes: a flood of large ones would fill the memory. */
@@ -433,9 +547,14 @@ export class Recorder {
   }
 
   /** The whole messages among what one end has let through. Once a stream is wrong, the rest of it is one lump per chunk. */
-  private framed(stream: Stream, way: 'sent' | 'read', chunk: Buffer): { messages: Buffer[]; lump: Buffer } {
+  private framed(
+    stream: Stream,
+    over: Over,
+    way: 'sent' | 'read',
+    chunk: Buffer,
+  ): { messages: Buffer[]; lump: Buffer } {
     const { card } = this.options;
-    if (card.transport === 'udp') return { messages: [chunk], lump: NO_BYTES };
+    if (over === 'udp') return { messages: [chunk], lump: NO_BYTES };
     if (stream.lost[way]) return { messages: [], lump: chunk };
     const bytes = Buffer.concat([stream.begun[way], chunk]);
     const messages: Buffer[] = [];
@@ -458,20 +577,32 @@ export class Recorder {
   }
 
   /** `wrong`: already known to be no message. */
-  private explain(bytes: Buffer, side: Side, seen: Seen, stream: Stream, wrong = stream.unreadable) {
+  private explain(
+    bytes: Buffer,
+    side: Side,
+    over: Over,
+    { client, seen }: Conversation,
+    stream: Stream,
+    wrong = stream.unreadable,
+  ): Explained {
     const { wire } = this.options.card;
     const reader = new Reader(bytes, { annotate: true });
     const fields = reader.fields ?? [];
     try {
       if (wrong) throw wrong;
-      const message = wire.read(reader, side);
+      const message = wire.read(reader, side, over);
       reader.finish();
-      const leans = wire.leans(message, side, seen);
-      return { kind: wire.kind(message), says: wire.says(message), ...this.veiled(bytes, fields), leans };
+      const name = this.name(client);
+      const leans = wire
+        .leans(message, side, seen)
+        .map((lean) => ({ ...lean, key: lean.key.replace('[path]', `[${name}]`) }));
+      const explained = { kind: wire.kind(message), says: wire.says(message), ...this.veiled(bytes, fields), leans };
+      const awaits = wire.awaits?.(message, side);
+      return awaits === undefined ? explained : { ...explained, awaits };
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       // A stream cannot be read on after an error; the next datagram has nothing to do with this one.
-      if (this.options.card.transport === 'tcp') stream.unreadable = error;
+      if (over === 'tcp') stream.unreadable = error;
       const { shown, spans } = this.withoutSecrets(bytes);
       // What could be read keeps its names; the rest is shown as what it is, bytes.
       if (reader.at < bytes.length) {
@@ -517,6 +648,34 @@ export class Recorder {
     }
     return { shown, spans };
   }
+}
+
+/** What is told of a packet's bytes. */
+type Explained = Pick<PacketRow, 'kind' | 'says' | 'hex' | 'length' | 'fields' | 'leans' | 'malformed' | 'opened'> & {
+  /** The port at which its sender now waits for a data connection. */
+  awaits?: number;
+};
+
+/** Conversations are filed under the client's path; two of them may share it, one over UDP and one over TCP. */
+function keyOf(over: Over, client: Path): string {
+  return `${over} ${client}`;
+}
+
+/** One end of a data connection, by name. */
+function dataEnd(name: string, data: Awaited | undefined): string {
+  return data ? `${name}:data` : name;
+}
+
+function dataField(bytes: Buffer): Field {
+  return {
+    id: 'data',
+    label: 'Data',
+    start: 0,
+    end: bytes.length,
+    value: '',
+    show: quoted(bytes, 64),
+    gloss: 'no header, no name, no length: what these bytes are, only the connection that asked for them knows',
+  };
 }
 
 /** Whatever may be a path in a text: an IPv4 or IPv6 address, a colon, a port. */

@@ -5,10 +5,20 @@ import dgram from 'node:dgram';
 import net from 'node:net';
 import { pathOf } from '../bounds/paths.ts';
 import type { Path } from '../protocols/shapes.ts';
+import type { Over } from '../wire/wire.ts';
 import type { LinkEvent, Sink, Trace } from './trace.ts';
 
 /** Told of bytes as they pass: `read` before the server sees them, `send` before they leave, `sent` when the kernel has them. */
-export type Watch = (moment: 'read' | 'send' | 'sent', conversation: string, bytes: Buffer) => void;
+export type Watch = (moment: 'read' | 'send' | 'sent', over: Over, local: Path, remote: Path, bytes: Buffer) => void;
+
+/** Sockets and servers of the lab itself: what stands in the middle is no end. */
+const untapped = new WeakSet<object>();
+
+/** Keeps a socket, or a server and all it accepts, out of every tap. Told before it is used. */
+export function keepOut<T extends object>(socket: T): T {
+  untapped.add(socket);
+  return socket;
+}
 
 export interface TapOptions {
   who: string;
@@ -44,7 +54,8 @@ export function tap(options: TapOptions): () => void {
   const serverEmit = net.Server.prototype.emit;
   net.Server.prototype.emit = function (this: net.Server, event: string | symbol, ...rest: unknown[]): boolean {
     const [socket] = rest;
-    if (event === 'connection' && socket instanceof net.Socket && socket.remoteAddress !== undefined) {
+    const isEnd = event === 'connection' && !untapped.has(this);
+    if (isEnd && socket instanceof net.Socket && socket.remoteAddress !== undefined) {
       tapSocket(socket, options);
       ends(socket, options, 'accepted');
     }
@@ -53,7 +64,7 @@ export function tap(options: TapOptions): () => void {
 
   net.Socket.prototype.connect = function (this: net.Socket, ...rest: unknown[]) {
     const port = portDialled(rest);
-    if (port !== undefined && wanted(port)) {
+    if (port !== undefined && wanted(port) && !untapped.has(this)) {
       tapSocket(this, options);
       this.prependOnceListener('connect', () => ends(this, options, 'connected'));
     }
@@ -68,9 +79,9 @@ export function tap(options: TapOptions): () => void {
     const ready = waiting;
     waiting = [];
     for (const { socket, rest, remote, bytes } of ready) {
-      options.watch?.('send', remote, bytes);
+      options.watch?.('send', 'udp', localOf(socket), remote, bytes);
       (send as Call).apply(socket, rest);
-      options.watch?.('sent', remote, bytes);
+      options.watch?.('sent', 'udp', localOf(socket), remote, bytes);
     }
   };
   const atEndOfTurn = () => {
@@ -84,11 +95,11 @@ export function tap(options: TapOptions): () => void {
 
   dgram.Socket.prototype.send = function (this: dgram.Socket, ...rest: unknown[]) {
     // An unbound socket gets its port first, and comes by here again to send.
-    const datagram = hasAddress(this) ? datagramSent(this, rest) : undefined;
+    const datagram = hasAddress(this) && !untapped.has(this) ? datagramSent(this, rest) : undefined;
     if (!datagram || !wanted(datagram.port)) return (send as Call).apply(this, rest);
     const { bytes, address, port } = datagram;
     const remote = pathOf(address, port);
-    const trace = passing(options, 'sent', localOf(this), remote, bytes);
+    const trace = passing(options, 'udp', 'sent', localOf(this), remote, bytes);
     if (options.group) {
       options.group.hold(trace);
       waiting.push({ socket: this, rest, remote, bytes });
@@ -98,9 +109,9 @@ export function tap(options: TapOptions): () => void {
       return;
     }
     options.sink(trace);
-    options.watch?.('send', remote, bytes);
+    options.watch?.('send', 'udp', localOf(this), remote, bytes);
     (send as Call).apply(this, rest);
-    options.watch?.('sent', remote, bytes);
+    options.watch?.('sent', 'udp', localOf(this), remote, bytes);
   } as typeof send;
 
   // A socket that is closed lets out what it was told to send before.
@@ -112,25 +123,26 @@ export function tap(options: TapOptions): () => void {
 
   const ownEmit = Object.hasOwn(dgram.Socket.prototype, 'emit');
   dgram.Socket.prototype.emit = function (this: dgram.Socket, event: string | symbol, ...rest: unknown[]): boolean {
+    if (untapped.has(this)) return (dgramEmit as Emit).call(this, event, ...rest);
     if (event === 'message') {
       const [bytes, from] = rest as [Buffer, dgram.RemoteInfo];
       if (wanted(from.port)) {
         const remote = pathOf(from.address, from.port);
-        const trace = passing(options, 'read', localOf(this), remote, bytes);
+        const trace = passing(options, 'udp', 'read', localOf(this), remote, bytes);
         if (options.group) {
           options.group.hold(trace);
           atEndOfTurn();
         } else {
           options.sink(trace);
         }
-        options.watch?.('read', remote, bytes);
+        options.watch?.('read', 'udp', localOf(this), remote, bytes);
       }
     } else if (event === 'connect') {
       unconnected.delete(this);
     } else if (event === 'error' && (rest[0] as NodeJS.ErrnoException).code === 'ECONNREFUSED') {
       const remote = remoteOf(this);
       if (remote && wanted(remote.port)) {
-        link(options, 'refused', localOf(this), pathOf(remote.address, remote.port));
+        link(options, 'udp', 'refused', localOf(this), pathOf(remote.address, remote.port));
       }
     }
     return (dgramEmit as Emit).call(this, event, ...rest);
@@ -160,14 +172,14 @@ function ends(socket: net.Socket, options: TapOptions, what: 'accepted' | 'conne
   if (!line) return;
   line.local = pathOf(socket.localAddress, socket.localPort);
   line.remote = pathOf(socket.remoteAddress, socket.remotePort);
-  link(options, what, line.local, line.remote);
+  link(options, 'tcp', what, line.local, line.remote);
 }
 
 function tapSocket(socket: net.Socket, options: TapOptions): void {
   if (lines.has(socket)) return;
   const line: Line = { local: '', remote: '', over: false };
   lines.set(socket, line);
-  const note = (what: LinkEvent) => link(options, what, line.local, line.remote);
+  const note = (what: LinkEvent) => link(options, 'tcp', what, line.local, line.remote);
   const pass = (way: 'sent' | 'read', bytes: Buffer) => bytesPass(options, way, line.local, line.remote, bytes);
 
   const { push } = socket;
@@ -184,7 +196,7 @@ function tapSocket(socket: net.Socket, options: TapOptions): void {
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
     whenConnected(() => pass('sent', bytes));
     _write.call(socket, chunk, encoding, callback);
-    options.watch?.('sent', line.remote, bytes);
+    options.watch?.('sent', 'tcp', line.local, line.remote, bytes);
   };
   if (_writev) {
     socket._writev = (chunks: { chunk: Buffer | string; encoding: BufferEncoding }[], callback) => {
@@ -193,7 +205,7 @@ function tapSocket(socket: net.Socket, options: TapOptions): void {
       );
       whenConnected(() => pass('sent', bytes));
       _writev.call(socket, chunks as never, callback);
-      options.watch?.('sent', line.remote, bytes);
+      options.watch?.('sent', 'tcp', line.local, line.remote, bytes);
     };
   }
   socket._final = (callback) => {
@@ -216,7 +228,7 @@ function tapSocket(socket: net.Socket, options: TapOptions): void {
   socket.emit = (event: string | symbol, ...rest: unknown[]) => {
     if (event === 'error') {
       const { code, address, port } = rest[0] as NodeJS.ErrnoException & { address?: string; port?: number };
-      if (code === 'ECONNREFUSED') link(options, 'refused', '', pathOf(address, port));
+      if (code === 'ECONNREFUSED') link(options, 'tcp', 'refused', '', pathOf(address, port));
       if (code === 'ECONNRESET') note('reset read');
       if (code === 'EPIPE') note('broken pipe');
       line.over = true;
@@ -228,16 +240,24 @@ function tapSocket(socket: net.Socket, options: TapOptions): void {
 }
 
 function bytesPass(options: TapOptions, way: 'sent' | 'read', local: Path, remote: Path, bytes: Buffer): void {
-  options.sink(passing(options, way, local, remote, bytes));
-  options.watch?.(way === 'read' ? 'read' : 'send', remote, bytes);
+  options.sink(passing(options, 'tcp', way, local, remote, bytes));
+  options.watch?.(way === 'read' ? 'read' : 'send', 'tcp', local, remote, bytes);
 }
 
-function passing(options: TapOptions, way: 'sent' | 'read', local: Path, remote: Path, bytes: Buffer): Trace {
-  return { t: options.clock(), who: options.who, is: 'bytes', way, local, remote, base64: bytes.toString('base64') };
+function passing(
+  options: TapOptions,
+  over: Over,
+  way: 'sent' | 'read',
+  local: Path,
+  remote: Path,
+  bytes: Buffer,
+): Trace {
+  const base64 = bytes.toString('base64');
+  return { t: options.clock(), who: options.who, is: 'bytes', over, way, local, remote, base64 };
 }
 
-function link(options: TapOptions, what: LinkEvent, local: Path, remote: Path): void {
-  options.sink({ t: options.clock(), who: options.who, is: 'link', what, local, remote });
+function link(options: TapOptions, over: Over, what: LinkEvent, local: Path, remote: Path): void {
+  options.sink({ t: options.clock(), who: options.who, is: 'link', over, what, local, remote });
 }
 
 /** The port in the arguments of `socket.connect`, in all their forms; undefined for a path on disk. */

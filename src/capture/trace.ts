@@ -1,7 +1,8 @@
 // What the taps and the lab write down while a run goes on: raw, one line each, in no particular order between processes. Records for people (`records.ts`) are made from these.
 
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { Facts, Path } from '../protocols/shapes.ts';
+import type { Facts, Json, Path } from '../protocols/shapes.ts';
+import type { Over } from '../wire/wire.ts';
 
 /** One subject of a state that was not as it is now. */
 export interface Change {
@@ -12,14 +13,20 @@ export interface Change {
 
 /** `t` is in nanoseconds since the run began; all processes of one machine share the clock. `who` is `client` or a life. */
 export type Trace = { t: number; who: string } & (
-  | { is: 'bytes'; way: 'sent' | 'read'; local: Path; remote: Path; base64: string }
-  | { is: 'link'; what: LinkEvent; local: Path; remote: Path }
+  | { is: 'bytes'; over: Over; way: 'sent' | 'read'; local: Path; remote: Path; base64: string }
+  | { is: 'link'; over: Over; what: LinkEvent; local: Path; remote: Path }
   | { is: 'memory'; because?: { path: Path; nth: number }; changes: Change[] }
+  /** The rules were told what came of a deed. With the bytes read, it is all that they ever hear. */
+  | { is: 'learned'; path: Path; outcome: Json }
   | { is: 'born'; pid: number; path: Path; facts: Facts; notes: string[] }
   | { is: 'died'; signal: string | null; code: number | null }
   | { is: 'kill'; pid: number; on?: string }
   | { is: 'forgot'; facts: Facts; left: Facts }
   | { is: 'moved' }
+  /** From here on another instance is asked. */
+  | { is: 'swapped' }
+  /** The lab's balancer stands in front, on this port; what comes to it from `near` goes on from `far`. */
+  | { is: 'balanced'; port: number; near?: Path; far?: Path }
   | { is: 'wiped'; facts: Facts }
   /** The file was full, and what followed was not written down. */
   | { is: 'gap' }
@@ -27,6 +34,9 @@ export type Trace = { t: number; who: string } & (
   | { is: 'answer'; step: number; answer: string; failed: boolean }
   | { is: 'arm'; arm: 'control' | 'severed'; cut?: string; at?: string }
 );
+
+/** What a chunk on a data connection is called, where messages have kinds. */
+export const DATA = 'DATA';
 
 /** A trace file grows no longer than this, in bytes. */
 const MOST = 64 << 20;
@@ -95,13 +105,13 @@ export function fileSink(path: string, most = MOST): FileSink {
 }
 
 /**
- * A trace as a line of a file: JSON, but for bytes, which pass by in their thousands: `t who way local remote base64`, since
+ * A trace as a line of a file: JSON, but for bytes, which pass by in their thousands: `t who over way local remote base64`, since
  * writing down each datagram as JSON takes half as long again.
  */
 function line(trace: Trace): string {
   if (trace.is !== 'bytes') return `${JSON.stringify(trace)}\n`;
-  const { t, who, way, local, remote, base64 } = trace;
-  return `${t} ${who} ${way} ${local} ${remote} ${base64}\n`;
+  const { t, who, over, way, local, remote, base64 } = trace;
+  return `${t} ${who} ${over} ${way} ${local} ${remote} ${base64}\n`;
 }
 
 /** The whole lines of a trace file. What a kill cut short has no line end, and is passed over. */
@@ -114,8 +124,17 @@ export function readTraces(text: string): Trace[] {
     .filter((each) => !each.endsWith(TORN.trimEnd()))
     .map((each): Trace => {
       if (each.startsWith('{')) return JSON.parse(each) as Trace;
-      const [t, who = '', way, local = '', remote = '', base64 = ''] = each.split(' ');
-      return { t: Number(t), who, is: 'bytes', way: way === 'read' ? 'read' : 'sent', local, remote, base64 };
+      const [t, who = '', over, way, local = '', remote = '', base64 = ''] = each.split(' ');
+      return {
+        t: Number(t),
+        who,
+        is: 'bytes',
+        over: over === 'udp' ? 'udp' : 'tcp',
+        way: way === 'read' ? 'read' : 'sent',
+        local,
+        remote,
+        base64,
+      };
     });
 }
 

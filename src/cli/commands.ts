@@ -80,7 +80,7 @@ export async function run(args: readonly string[]): Promise<number> {
             describe: 'such as udp-echo or tcp-session/disk',
           })
           .option('cut', {
-            choices: ['kill', 'forget', 'path', 'store', 'none'] as const,
+            choices: ['kill', 'forget', 'path', 'swap', 'store', 'none'] as const,
             requiresArg: true,
             describe: 'what to sever; the story knows a good one',
           })
@@ -146,6 +146,20 @@ export async function run(args: readonly string[]): Promise<number> {
             coerce: whole('--rate', 0),
             describe: 'datagrams answered per second and source; 0 for all',
           })
+          .option('zone', { type: 'string', requiresArg: true, describe: 'dns: the master file of the zone to serve' })
+          .option('secret', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'dns/cookie-shared: 32 hexadecimal digits that all instances share',
+          })
+          .option('root', { type: 'string', requiresArg: true, describe: 'ftp: the folder to serve' })
+          .option('users', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'ftp: name:password, comma-separated, or a file of such lines; they may write',
+          })
+          .option('cert', { type: 'string', requiresArg: true, describe: 'ftp: a certificate for TLS, in a PEM file' })
+          .option('key', { type: 'string', requiresArg: true, describe: 'ftp: its private key, in a PEM file' })
           .option('log', { choices: LEVELS, describe: 'the live log; without it nothing is tapped' })
           .example('$0 serve udp-echo --log default', 'then: nc -u 127.0.0.1 7007')
           .example('$0 serve tcp-session/disk --state-dir ./state', 'kill it and start it again'),

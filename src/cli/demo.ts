@@ -10,6 +10,7 @@ import {
   CUTS,
   type Cut,
   type CutKind,
+  middleOf,
   type Place,
   placeFromWords,
   placeInWords,
@@ -254,7 +255,7 @@ function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions):
   const is = (cut as CutKind | undefined) ?? telling.cut.is;
   if (at === undefined) {
     if (is === telling.cut.is) return telling.cut;
-    return { is, at: { after: Math.ceil(story.steps.length / 2) } };
+    return { is, at: { after: middleOf(story) } };
   }
   const place = placeFromWords(at);
   const example = `amnesia demo ${story.card.name}/${design} --cut kill --at 2`;

@@ -1,6 +1,7 @@
 // `amnesia litmus`: every cut at every place, and the matrix that follows.
 
 import { type MatrixRow, litmus as measure } from '../lab/litmus.ts';
+import { VERDICTS, type Verdict } from '../lab/story.ts';
 import { matrixLines, matrixMarkdown } from '../log/matrix.ts';
 import { heading } from '../log/terminal.ts';
 import { wrap } from '../log/text.ts';
@@ -46,7 +47,12 @@ export async function litmus(named: readonly string[], options: LitmusOptions): 
 }
 
 /** Measures all rows, with progress while a person watches. */
-export async function matrix(picked: readonly Picked[], seed: number, out: Screen): Promise<MatrixRow[]> {
+export async function matrix(
+  picked: readonly Picked[],
+  seed: number,
+  out: Screen,
+  { brief = false } = {},
+): Promise<MatrixRow[]> {
   const rows: MatrixRow[] = [];
   const origin = process.hrtime.bigint();
   for (const { story, design } of picked) {
@@ -56,6 +62,7 @@ export async function matrix(picked: readonly Picked[], seed: number, out: Scree
         design,
         seed,
         origin,
+        brief,
         progress: (done, of) => out.progress(`${story.card.name}/${design}: run ${done + 1} of ${of}…`),
       }),
     );
@@ -64,12 +71,14 @@ export async function matrix(picked: readonly Picked[], seed: number, out: Scree
   return rows;
 }
 
-/** Where a claim and a measurement disagree. */
-export function contradicting({ telling }: Picked, row: MatrixRow | undefined): string[] {
+/** Where a claim and a measurement disagree. A claim is about the worst place: where not all were tried, better is no contradiction. */
+export function contradicting({ story, telling }: Picked, row: MatrixRow | undefined): string[] {
   if (!row) return [];
-  return row.cuts.flatMap(({ cut, verdict }) => {
+  const better = (verdict: Verdict, claim: Verdict, places: number) =>
+    places < story.steps.length - 1 && VERDICTS.indexOf(verdict) < VERDICTS.indexOf(claim);
+  return row.cuts.flatMap(({ cut, verdict, places }) => {
     const claim = telling.claims[cut];
-    return claim === undefined || claim === verdict || verdict === 'unknown'
+    return claim === undefined || claim === verdict || verdict === 'unknown' || better(verdict, claim, places.length)
       ? []
       : [`${row.protocol}/${row.design}: its author claims ${claim} for ${cut}, and it is ${verdict}`];
   });

@@ -1,9 +1,10 @@
 // `amnesia serve`: a server for your own client, with the live log.
 
-import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, openSync, readSync, rmSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { homedir, networkInterfaces } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Book } from '../capture/ledger.ts';
 import { type Entry, Recorder } from '../capture/records.ts';
 import { clockSince, readTraces, type Trace } from '../capture/trace.ts';
@@ -12,6 +13,8 @@ import { temporaryFolder } from '../lab/tidy.ts';
 import { jsonLine } from '../log/jsonl.ts';
 import { type Bytes, type Level, TerminalLog } from '../log/terminal.ts';
 import { wrap } from '../log/text.ts';
+import type { AnyCard } from '../protocols/index.ts';
+import type { Settings } from '../protocols/shapes.ts';
 import { printableJson } from '../wire/printable.ts';
 import { EXIT, UsageError } from './errors.ts';
 import type { Picked } from './pick.ts';
@@ -29,7 +32,16 @@ export interface ServeOptions {
   ascii?: boolean | undefined;
   color?: boolean | undefined;
   showSecrets?: boolean | undefined;
+  zone?: string | undefined;
+  secret?: string | undefined;
+  root?: string | undefined;
+  users?: string | undefined;
+  cert?: string | undefined;
+  key?: string | undefined;
 }
+
+/** What a protocol may be told, beside where it listens. */
+const SETTINGS = ['zone', 'secret', 'root', 'users', 'cert', 'key'] as const;
 
 /** A trace file that has grown so long, in bytes, is followed by a new one. */
 const LONG = 8 << 20;
@@ -55,8 +67,9 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     throw new UsageError(
       `${name} writes nothing down, so --state-dir means nothing to it. Type: amnesia serve ${name}`,
     );
-  if (options.rate !== undefined && card.transport !== 'udp')
+  if (options.rate !== undefined && card.transport === 'tcp')
     throw new UsageError(`--rate is for datagrams, and ${name} speaks TCP. Type: amnesia serve ${name}`);
+  const settings = settingsOf(card, name, options);
 
   const logs = options.log !== undefined || options.json === true;
   const signals = stopSignals();
@@ -79,7 +92,8 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
         host: options.host,
         port: options.port ?? card.port,
         origin: String(origin),
-        ...(writes ? { folder } : {}),
+        ...(writes || card.configure ? { folder } : {}),
+        settings,
         ...(traces ? { trace: join(traces, 'trace-0') } : {}),
         ...(options.rate === undefined ? {} : { bounds: { rate: options.rate } }),
       },
@@ -98,7 +112,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     for (const line of wrap([{ text: `what an answer means: ${card.designs[design]?.promises}` }], out.look, 2))
       notice(line.map(({ text }) => text).join(''));
     if (writes) notice(`it writes to ${folder}`);
-    for (const note of lives.current().notes) notice(note);
+    for (const note of [...lives.current().opening, ...lives.current().notes]) notice(note);
     const keys = process.stdin.isTTY === true;
     notice(keys ? 'keys: f forget, k kill and start again, q quit' : 'Ctrl-C stops it');
     if (traces) log = liveLog(traces, own, lives, { card, design, options, out });
@@ -110,6 +124,24 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     await temporary?.remove();
     signals.ignore();
   }
+}
+
+/** What this server is told; whatever means nothing to it is refused. */
+function settingsOf(card: AnyCard, name: string, options: ServeOptions): Settings {
+  const settings: Record<string, string> = {};
+  for (const setting of SETTINGS) {
+    const given = options[setting];
+    if (given === undefined) continue;
+    if (!card.takes?.includes(setting))
+      throw new UsageError(`--${setting} means nothing to ${name}. Type: amnesia serve ${name}`);
+    // The server's process may stand in another folder. A list of users is no path, unless there is such a file.
+    const isPath = setting !== 'secret' && (setting !== 'users' || existsSync(given));
+    settings[setting] = isPath ? resolve(given) : given;
+  }
+  if (card.takes?.includes('rate') && options.rate !== undefined) settings.rate = String(options.rate);
+  // Every life that follows a kill is handed the same one. Who has another instance elsewhere says which.
+  if (card.takes?.includes('secret')) settings.secret ??= randomBytes(16).toString('hex');
+  return settings;
 }
 
 /** Waits for Ctrl-C and its kind from the first moment: one that comes while the server starts must not leave anything behind. */

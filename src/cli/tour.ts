@@ -22,11 +22,11 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
     worst = Math.max(worst, await demo(await pick(protocol), { seed: 1, log: 'line', bytes: 'none', ...options }));
   }
   const picked = await pickAll([]);
-  out.print([], heading('the matrix: every cut, after every step, of every design', out.look));
-  const rows = await matrix(picked, 1, out);
+  out.print([], heading('the matrix: every cut of every design, in the middle of its workload', out.look));
+  const rows = await matrix(picked, 1, out, { brief: true });
   out.print(...matrixLines(rows, out.look), []);
   say(
-    'forget: the live process empties its memory. path: the client comes back from another address. kill: SIGKILL, and a new process on the same port. store: killed, and what it had written down is wiped.',
+    'forget: the live process empties its memory. path: the client comes back from another address. kill: SIGKILL, and a new process on the same port. swap: a balancer leads to another instance. store: killed, and what it had written down is wiped.',
   );
   out.print([]);
   for (const [command, what] of [
@@ -34,6 +34,7 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
     ['amnesia demo tcp-session/disk', 'the session that survives'],
     ['amnesia explain 5', 'one row of the last run in full'],
     ['amnesia serve udp-echo --log full', 'for your own client'],
+    ['amnesia litmus', 'the matrix again, each cut after every step'],
     ['amnesia --help', 'everything else'],
   ] as const) {
     out.print([

@@ -73,7 +73,6 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const untap = tap({
     who: 'client',
     clock,
-    remotePort: () => lives?.port ?? -1,
     sink(trace) {
       note(trace);
       // What it remembers for the sake of a message it sends, it remembers already; what it makes of one it reads, it will soon.
@@ -100,7 +99,10 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         seed,
         trace: tracePath,
         origin: String(origin),
+        // What all instances are given alike, such as a secret that they share.
+        settings: story.card.takes?.includes('secret') ? { secret: secretOf(seed) } : {},
       },
+      balanced: cut?.is === 'swap',
       calls: story.card.calls,
       ...(cut && 'on' in cut.at ? { kill: cut.at.on } : {}),
       note,
@@ -112,6 +114,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       port: lives.port,
       world: seededWorld(seed, 'client'),
       waits: lives.waits,
+      design,
     })) as Client;
 
     for (const [index, step] of story.steps.entries()) {
@@ -152,6 +155,9 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
     switch (is) {
       case 'forget':
         return lives.forget();
+      case 'swap':
+        await lives.swap();
+        return rest(lives);
       case 'path':
         note({ t: clock(), who: 'client', is: 'moved' });
         await client.move();
@@ -210,7 +216,7 @@ async function take<C>(step: Step<C>, client: C, { clock, note, number, aside }:
  * answered by a FIN, and only that one tells the server that the path is gone.
  */
 async function rest(lives: Succession): Promise<void> {
-  for (let turns = 0; turns < 3; turns++) {
+  for (let turns = 0; turns < lives.turns; turns++) {
     await lives.settled();
     await turn();
   }
@@ -219,6 +225,11 @@ async function rest(lives: Succession): Promise<void> {
 /** One turn of this process's loop: what has arrived by now is read. */
 function turn(): Promise<void> {
   return new Promise((done) => setImmediate(done));
+}
+
+/** 128 bits in hexadecimal, the same for the same seed. */
+function secretOf(seed: number): string {
+  return Buffer.from(seededWorld(seed, 'shared').name(), 'base64url').toString('hex');
 }
 
 /** What the next process would have known: the fold of what is written down. */

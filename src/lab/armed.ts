@@ -1,31 +1,43 @@
 // A kill that waits for its moment, inside the process that it will end: at exactly this message, before exactly that write.
 
+import { addressOf } from '../bounds/paths.ts';
 import type { Watch } from '../capture/tap.ts';
-import type { Sink } from '../capture/trace.ts';
+import { DATA, type Sink } from '../capture/trace.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import { Reader, WireError } from '../wire/fields.ts';
 import type { Side } from '../wire/wire.ts';
 import type { Moment } from './journals/disk.ts';
 import type { KillOn } from './messages.ts';
 
-/** Counts the messages that pass a tap, and kills this process at the one that was named. */
-export function armed(card: AnyCard, kill: KillOn, sink: Sink, who: string, clock: () => number): Watch {
+/**
+ * Counts the messages that pass a tap, and kills this process at the one that was named. `port`: where the server listens.
+ * What passes elsewhere is data: each chunk of it counts as one `DATA`.
+ */
+export function armed(
+  card: AnyCard,
+  kill: KillOn,
+  { sink, who, clock, port }: { sink: Sink; who: string; clock: () => number; port: () => number },
+): Watch {
   const { wire } = card;
   let count = 0;
   /** Begun messages, by direction and conversation. */
   const begun = new Map<string, Buffer>();
 
-  return (moment, conversation, bytes) => {
+  return (moment, over, local, conversation, bytes) => {
     if (moment !== kill.moment) return;
+    if (addressOf(local).port !== port()) {
+      if (kill.kind === DATA && ++count === kill.nth) die(kill, sink, who, clock);
+      return;
+    }
     const side: Side = moment === 'read' ? 'client' : 'server';
-    const stream = card.transport === 'tcp';
+    const stream = over === 'tcp';
     const whole = stream ? Buffer.concat([begun.get(conversation) ?? Buffer.alloc(0), bytes]) : bytes;
     let start = 0;
     try {
       do {
         const length = wire.frame(whole, start);
         if (length === undefined || start + length > whole.length) break;
-        const message = wire.read(new Reader(whole, { start, end: start + length }), side);
+        const message = wire.read(new Reader(whole, { start, end: start + length }), side, over);
         if (wire.kind(message) === kill.kind && ++count === kill.nth) die(kill, sink, who, clock);
         start += length;
       } while (stream && start < whole.length);

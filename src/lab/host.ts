@@ -23,11 +23,14 @@ process.on('message', (message: ToHost) => {
     tell({
       is: 'failed',
       reason: inWords(error as NodeJS.ErrnoException),
-      ours: (error as Error).name !== 'JournalError' && !(error as NodeJS.ErrnoException).code,
+      ours: !OTHERS.has((error as Error).name) && !(error as NodeJS.ErrnoException).code,
       stack: (error as Error).stack ?? '',
     });
   });
 });
+
+/** Errors that a person can set right. */
+const OTHERS = new Set(['JournalError', 'SettingError']);
 
 /** What is wrong and what to do about it, for what a person can set right: where the server listens. */
 function inWords({
@@ -85,9 +88,13 @@ async function hear(message: ToHost): Promise<void> {
 }
 
 async function begin(options: LifeOptions) {
-  const card = await loadCard(options.protocol);
+  const plain = await loadCard(options.protocol);
+  const card = plain?.configure
+    ? await plain.configure(options.settings ?? {}, options.folder ?? process.cwd())
+    : plain;
   const design = card?.designs[options.design];
   if (!card || !design) throw new Error(`there is no ${options.protocol}/${options.design}`);
+  let port = 0;
 
   let untap = () => {};
   const clock = clockSince(BigInt(options.origin));
@@ -101,7 +108,7 @@ async function begin(options: LifeOptions) {
       sink,
       clock,
       group: { hold: (trace) => file?.hold(trace), flush: () => file?.flush() },
-      ...(options.kill ? { watch: armed(card, options.kill, sink, who, clock) } : {}),
+      ...(options.kill ? { watch: armed(card, options.kill, { sink, who, clock, port: () => port }) } : {}),
     });
   }
 
@@ -118,13 +125,15 @@ async function begin(options: LifeOptions) {
   const { keeper, notes } = await StateKeeper.open({
     rules: design.rules,
     wire: card.wire,
-    world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, 'server'),
+    // Each life rolls dice of its own: a secret made after a kill is another one.
+    world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, who),
     transport: card.transport,
     journal,
     ...(observe
       ? {
           observe: (changes, because) =>
             observe({ t: clock(), who, is: 'memory', changes, ...(because ? { because } : {}) }),
+          learned: (path: string, outcome: never) => observe({ t: clock(), who, is: 'learned', path, outcome }),
         }
       : {}),
     failed: (error) => {
@@ -136,6 +145,7 @@ async function begin(options: LifeOptions) {
 
   const host = isIP(options.host) ? options.host : (await lookup(options.host)).address;
   const server = await card.serve(keeper, { host, port: options.port }, options.bounds);
+  port = server.port;
   observe?.({
     t: clock(),
     who,
@@ -145,7 +155,7 @@ async function begin(options: LifeOptions) {
     facts: keeper.facts(),
     notes,
   });
-  tell({ is: 'listening', port: server.port, notes });
+  tell({ is: 'listening', port, notes, opening: [...(card.opening ?? [])] });
 
   return {
     keeper: keeper as never,

@@ -2,7 +2,19 @@
 // sockets on the other, and between them a journal or none. Who holds the state is only where the journal is.
 
 import { type Change, changesBetween } from '../capture/trace.ts';
-import type { Facts, Json, Keeper, Mouth, Path, Rules, World } from '../protocols/shapes.ts';
+import {
+  type Action,
+  type Decision,
+  type Facts,
+  type Json,
+  type Keeper,
+  type Mouth,
+  overOf,
+  type Path,
+  type Rules,
+  type Transport,
+  type World,
+} from '../protocols/shapes.ts';
 import { Writer } from '../wire/fields.ts';
 import type { Wire } from '../wire/wire.ts';
 
@@ -22,14 +34,16 @@ export interface Journal<S, E> {
 /** Told how the facts change, and by which message (the `nth` that came along `path`): the ledger's only source. */
 export type Observe = (changes: Change[], because?: { path: Path; nth: number }) => void;
 
-export interface KeeperOptions<S, M, E extends Json> {
-  rules: Rules<S, M, E>;
+export interface KeeperOptions<S, M, E extends Json, D = never, O extends Json = never> {
+  rules: Rules<S, M, E, D, O>;
   wire: Wire<M>;
   world: World;
   /** Datagrams must leave one by one; what is said on a stream in one turn may leave in one write. */
-  transport: 'tcp' | 'udp';
+  transport: Transport;
   journal?: Journal<S, E> | undefined;
   observe?: Observe | undefined;
+  /** Told of the outcomes of deeds: with the messages, all that the rules ever hear. */
+  learned?: ((path: Path, outcome: O) => void) | undefined;
   /** Called when the journal fails: nothing more is said or heard. */
   failed?: ((error: Error) => void) | undefined;
 }
@@ -43,22 +57,23 @@ const TOO_MUCH = 1 << 17;
 /** Paths whose messages are counted for an observer. */
 const COUNTED = 4096;
 
-type Outgoing = { to: Path; bytes: Buffer } | { to: Path; hangUp: true };
+type Outgoing<D> = { to: Path; bytes: Buffer } | { to: Path; hangUp: true } | { to: Path; does: D };
 
-export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
+export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never> implements Keeper<M, D, O> {
   state: S;
-  private readonly options: KeeperOptions<S, M, E>;
-  private mouth: Mouth | undefined;
+  private readonly options: KeeperOptions<S, M, E, D, O>;
+  private mouth: Mouth<D> | undefined;
   private readonly writer = new Writer(65_536);
   /** To whom the bytes now in the writer belong. */
   private speakingTo: Path | undefined;
-  private outgoing: Outgoing[] = [];
+  private outgoing: Outgoing<D>[] = [];
   private outgoingBytes = 0;
   /** Those who are to be hung up on when their answers are out. */
   private readonly leaving = new Set<Path>();
   /** Events decided and not yet given to the journal. */
   private unwritten: E[] = [];
   private writing = false;
+  private acting = false;
   private dead = false;
   /** Those who wait for the journal to catch up. */
   private waiting: (() => void)[] = [];
@@ -67,23 +82,39 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
   /** Messages heard, by path: only counted for an observer. */
   private readonly heard = new Map<Path, number>();
 
-  private constructor(options: KeeperOptions<S, M, E>, state: S) {
+  private constructor(options: KeeperOptions<S, M, E, D, O>, state: S) {
     this.options = options;
     this.state = state;
   }
 
   /** A keeper whose state is what the journal tells, or empty without one. */
-  static async open<S, M, E extends Json>(
-    options: KeeperOptions<S, M, E>,
-  ): Promise<{ keeper: StateKeeper<S, M, E>; notes: string[] }> {
+  static async open<S, M, E extends Json, D = never, O extends Json = never>(
+    options: KeeperOptions<S, M, E, D, O>,
+  ): Promise<{ keeper: StateKeeper<S, M, E, D, O>; notes: string[] }> {
     const { rules, journal } = options;
     if (!journal) return { keeper: new StateKeeper(options, rules.empty()), notes: [] };
     const { state, notes } = await journal.recover(rules.empty(), rules.apply);
     return { keeper: new StateKeeper(options, state), notes };
   }
 
-  attach(mouth: Mouth): void {
+  attach(mouth: Mouth<D>): void {
     this.mouth = mouth;
+  }
+
+  greet(to: Path): void {
+    const { rules, world } = this.options;
+    if (this.dead || !rules.greet) return;
+    this.carryOut(rules.greet(this.state, to, world));
+    this.release();
+  }
+
+  learn(from: Path, outcome: O): void {
+    const { rules, world, learned } = this.options;
+    if (this.dead) return;
+    if (!rules.learn) throw new Error(`nobody can learn what came of a deed: the rules have no learn()`);
+    learned?.(from, outcome);
+    this.carryOut(rules.learn(this.state, outcome, from, world), this.latest(from));
+    this.release();
   }
 
   hear(from: Path, messages: readonly M[]): Promise<void> | undefined {
@@ -144,7 +175,7 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
     for (const resolve of this.forgetting.splice(0)) resolve(forgotten);
   }
 
-  private carryOut(decision: ReturnType<Rules<S, M, E>['decide']>, because?: { path: Path; nth: number }): void {
+  private carryOut(decision: Decision<M, E, D>, because?: { path: Path; nth: number }): void {
     const { rules, journal, observe } = this.options;
     const before = observe && decision.events.length > 0 ? this.facts() : undefined;
     for (const event of decision.events) {
@@ -158,7 +189,7 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
     for (const action of decision.actions) this.plan(action);
   }
 
-  private plan(action: { to: Path; say: M } | { to: Path; hangUp: true }): void {
+  private plan(action: Action<M, D>): void {
     if (action.to !== this.speakingTo) this.cut();
     this.speakingTo = action.to;
     if ('hangUp' in action) {
@@ -167,9 +198,15 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
       this.leaving.add(action.to);
       return;
     }
+    if ('does' in action) {
+      this.cut();
+      this.outgoing.push(action);
+      return;
+    }
     this.options.wire.write(this.writer, action.say);
     // An empty datagram is one too.
-    if (this.options.transport === 'udp') this.outgoing.push({ to: action.to, bytes: this.writer.take() });
+    if (overOf(action.to, this.options.transport) === 'udp')
+      this.outgoing.push({ to: action.to, bytes: this.writer.take() });
   }
 
   /** Puts what the writer holds into the queue. */
@@ -184,14 +221,18 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
     this.cut();
     this.speakingTo = undefined;
     if (!this.options.journal) {
-      for (const each of this.ready()) this.act(each);
+      // A deed may have its outcome at once: what that brings about comes after what was decided before.
+      if (this.acting) return undefined;
+      this.acting = true;
+      while (this.outgoing.length > 0) for (const each of this.ready()) this.act(each);
+      this.acting = false;
       return undefined;
     }
     if (this.outgoing.length + this.unwritten.length > 0) this.startWriting();
     return this.outgoingBytes > TOO_MUCH ? new Promise((resolve) => this.waiting.push(resolve)) : undefined;
   }
 
-  private ready(): Outgoing[] {
+  private ready(): Outgoing<D>[] {
     const ready = this.outgoing;
     this.outgoing = [];
     this.outgoingBytes = 0;
@@ -233,12 +274,19 @@ export class StateKeeper<S, M, E extends Json> implements Keeper<M> {
     }
   }
 
-  private act(each: Outgoing): void {
+  private act(each: Outgoing<D>): void {
     if ('hangUp' in each) {
       // From here on the server does not listen to it any more.
       this.leaving.delete(each.to);
       this.mouth?.hangUp(each.to);
-    } else this.mouth?.say(each.to, each.bytes);
+    } else if ('does' in each) this.mouth?.does?.(each.to, each.does);
+    else this.mouth?.say(each.to, each.bytes);
+  }
+
+  /** What a deed brings about is put down to the message that was heard last on its path: it asked for it. */
+  private latest(path: Path): { path: Path; nth: number } | undefined {
+    const nth = this.heard.get(path);
+    return nth === undefined ? undefined : { path, nth };
   }
 
   private count(from: Path): number {

@@ -6,7 +6,7 @@ import { record } from '../capture/records.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import { type Arm, playArm } from './arm.ts';
 import { discardHost, type Host, startHost } from './lives.ts';
-import { CUTS, type Cut, type CutKind, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
+import { CUTS, type Cut, type CutKind, middleOf, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
 
 /** A verdict, and what it rests on. */
 export interface Judgement {
@@ -70,11 +70,12 @@ function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
   const after = entries.slice(at + 1);
   switch (cut.is) {
     case 'kill':
+    case 'swap':
     case 'store': {
       const lives = [before.findLast((entry) => entry.is === 'life'), after.find((entry) => entry.is === 'life')];
       const [old, young] = lives;
-      if (young?.is !== 'life' || old?.is !== 'life') return 'the kill left no trace: nobody was born after it';
-      if (old.pid === young.pid) return 'the kill left no trace: the same process goes on';
+      if (young?.is !== 'life' || old?.is !== 'life') return `the ${cut.is} left no trace: nobody was born after it`;
+      if (old.pid === young.pid) return `the ${cut.is} left no trace: the same process goes on`;
       if (cut.is === 'store' && Object.keys(young.facts).length > 0)
         return 'the lost store left no trace: the next life still knows what was written down';
       if (cut.is === 'store' && !after.some((entry) => entry.is === 'cut' && entry.cut === 'store'))
@@ -135,7 +136,7 @@ export interface MatrixRow {
   cuts: CutResult[];
   /** What the state is filed under, and who holds it: derived, never asserted. */
   filedUnder: 'nothing' | 'a name' | 'the path' | 'unknown';
-  heldBy: 'nobody' | 'the process' | 'a disk' | 'unknown';
+  heldBy: 'nobody' | 'the client' | 'the process' | 'a disk' | 'a shared store' | 'unknown';
 }
 
 export interface LitmusOptions {
@@ -143,16 +144,26 @@ export interface LitmusOptions {
   design: string;
   seed: number;
   origin: bigint;
+  /** Cuts after one step only, in the middle of the workload: quick, and not the worst place for certain. */
+  brief?: boolean;
   /** Called before each arm with how many are done, of how many. */
   progress?: (done: number, of: number) => void;
 }
 
 /** Plays the control arm, then every cut at every place. */
-export async function litmus({ story, design, seed, origin, progress }: LitmusOptions): Promise<MatrixRow> {
+export async function litmus({
+  story,
+  design,
+  seed,
+  origin,
+  brief = false,
+  progress,
+}: LitmusOptions): Promise<MatrixRow> {
   const { card } = story;
   const cuts = CUTS.filter((cut) => cut !== 'store' || card.designs[design]?.holds === 'disk');
-  const places = story.steps.length - 1;
-  const total = 1 + cuts.length * places;
+  const all = Array.from({ length: story.steps.length - 1 }, (_none, index) => index + 1);
+  const places = brief ? [middleOf(story)] : all;
+  const total = 1 + cuts.length * places.length;
   let done = 0;
   const spare = spares();
   const play = async (cut?: Cut): Promise<Arm> => {
@@ -164,7 +175,7 @@ export async function litmus({ story, design, seed, origin, progress }: LitmusOp
     const results: CutResult[] = [];
     for (const cut of cuts) {
       const judged: CutResult['places'] = [];
-      for (let after = 1; after <= places; after++) {
+      for (const after of places) {
         const severed = await play({ is: cut, at: { after } });
         judged.push({ place: placeInWords({ after }), judgement: judge(card, control, severed) });
       }
@@ -186,13 +197,15 @@ export function worst(verdicts: readonly Verdict[]): Verdict {
 
 /** Filed under what, and held by whom. What the cuts do not tell stays unknown. */
 export function derive(results: readonly CutResult[]): Pick<MatrixRow, 'filedUnder' | 'heldBy'> {
+  const verdictOf = (cut: CutKind) => results.find((each) => each.cut === cut)?.verdict;
   const survives = (cut: CutKind): boolean | undefined => {
-    const verdict = results.find((each) => each.cut === cut)?.verdict;
+    const verdict = verdictOf(cut);
     return verdict === undefined || verdict === 'unknown'
       ? undefined
       : verdict === 'untouched' || verdict === 'recovered';
   };
   const [forget, path, kill, store] = [survives('forget'), survives('path'), survives('kill'), survives('store')];
+  const swap = survives('swap');
 
   let filedUnder: MatrixRow['filedUnder'] = 'unknown';
   if (forget === true && path === true) filedUnder = 'nothing';
@@ -201,8 +214,11 @@ export function derive(results: readonly CutResult[]): Pick<MatrixRow, 'filedUnd
 
   let heldBy: MatrixRow['heldBy'] = 'unknown';
   if (kill === false && forget === false) heldBy = 'the process';
-  if (kill === true && forget === true) heldBy = 'nobody';
-  if (kill === true && forget === false && store === false) heldBy = 'a disk';
+  // Nothing but memory is touched by a forget: whatever the client must then do more, it does with what it holds itself.
+  if (kill === true && swap === true && forget === true)
+    heldBy = verdictOf('forget') === 'untouched' ? 'nobody' : 'the client';
+  if (kill === true && forget === false && swap === false && store === false) heldBy = 'a disk';
+  if (kill === true && forget === false && swap === true && store === false) heldBy = 'a shared store';
   return { filedUnder, heldBy };
 }
 

@@ -32,6 +32,8 @@ export interface Life {
   pid: number;
   port: number;
   notes: string[];
+  /** What a person who starts it should know. */
+  opening: string[];
   /** Resolves when the process is gone; never rejects. */
   died: Promise<Death>;
   dead(): boolean;
@@ -91,7 +93,7 @@ export async function beginLife(options: LifeOptions, host: Host = startHost()):
     death = how;
   });
   tell(child, { is: 'begin', options });
-  const { port, notes } = await answer(host, 'listening').catch(async (error) => {
+  const { port, notes, opening } = await answer(host, 'listening').catch(async (error) => {
     // Whatever it is doing instead of listening, nobody will ask it again.
     await discardHost(host);
     throw error;
@@ -102,6 +104,7 @@ export async function beginLife(options: LifeOptions, host: Host = startHost()):
     pid: child.pid ?? 0,
     port,
     notes,
+    opening,
     died,
     dead: () => death !== undefined,
     async lastWords() {

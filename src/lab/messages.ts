@@ -1,6 +1,6 @@
 // What the lab and the process of a server say to each other.
 
-import type { Bounds, Facts } from '../protocols/shapes.ts';
+import type { Bounds, Facts, Settings } from '../protocols/shapes.ts';
 
 /**
  * A kill bound to a protocol event: at the `nth` message of `kind`, `read` by the server and not yet answered, about to be
@@ -22,8 +22,9 @@ export interface LifeOptions {
   host: string;
   port: number;
   bounds?: Partial<Bounds>;
-  /** Where a design that writes things down does so. */
+  /** Where a design that writes things down does so, and a server keeps files of its own. */
   folder?: string;
+  settings?: Settings;
   /** Fixes time and chance. */
   seed?: number;
   /** The file that the tap appends to; without it nothing is tapped. */
@@ -42,7 +43,7 @@ export type ToHost =
   | { is: 'stop' };
 
 export type FromHost =
-  | { is: 'listening'; port: number; notes: string[] }
+  | { is: 'listening'; port: number; notes: string[]; opening: string[] }
   /** What was known before, and what is still known after: nothing, if the cut took. */
   | { is: 'forgot'; facts: Facts; left: Facts }
   | { is: 'pong' }

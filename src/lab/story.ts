@@ -4,8 +4,11 @@ import type { AnyCard } from '../protocols/index.ts';
 import type { Address, Client } from '../protocols/shapes.ts';
 import type { KillOn } from './messages.ts';
 
-/** The acts that sever state. `store`: killed, and what it had written down is wiped before it starts again. */
-export const CUTS = ['forget', 'path', 'kill', 'store'] as const;
+/**
+ * The acts that sever state. `store`: killed, and what it had written down is wiped before it starts again. `swap`: a balancer
+ * leads to another instance, which shares neither memory nor disk with the one before.
+ */
+export const CUTS = ['forget', 'path', 'kill', 'swap', 'store'] as const;
 export type CutKind = (typeof CUTS)[number];
 
 /** Where in the workload a cut falls: after a step (counted from 1), or, for a kill, on a protocol event. */
@@ -59,6 +62,11 @@ export interface Story<C extends Client = Client> {
   /** Shown in a demo while a killed server is dead. Not part of the workload that is judged. */
   whileDead?: readonly Step<Address>[];
   designs: Readonly<Record<string, Telling>>;
+}
+
+/** The step in the middle of a workload: where to cut when nobody says where. */
+export function middleOf({ steps }: Pick<Story, 'steps'>): number {
+  return Math.ceil(steps.length / 2);
 }
 
 /** A place in words: what `--at` takes. */

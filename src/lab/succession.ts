@@ -2,6 +2,7 @@
 
 import type { Trace } from '../capture/trace.ts';
 import type { Waits } from '../protocols/shapes.ts';
+import { balancer } from './balancer.ts';
 import { beginLife, type Host, type Life, LifeError, startHost } from './lives.ts';
 import type { KillOn, LifeOptions } from './messages.ts';
 
@@ -14,6 +15,8 @@ export interface SuccessionOptions {
   calls: string;
   /** Ends the first life at a protocol event. */
   kill?: KillOn;
+  /** Puts a balancer in front, for `swap`. */
+  balanced?: boolean;
   note: (trace: Trace) => void;
   clock: () => number;
   host?: () => Host;
@@ -32,6 +35,10 @@ export interface Succession {
   /** Kills the current life; nobody follows until `rebirth`. */
   kill(): Promise<void>;
   rebirth(): Promise<void>;
+  /** Another instance answers from here on. The one before lives on, and nobody is led to it. */
+  swap(): Promise<void>;
+  /** How many turns of their loops both ends need to come to rest: what goes through a balancer takes more. */
+  turns: number;
   stop(): Promise<void>;
   /** A life that ended without being told to. */
   fault(): Error | undefined;
@@ -41,6 +48,7 @@ export async function succession({
   options,
   calls,
   kill,
+  balanced = false,
   note,
   clock,
   host = startHost,
@@ -53,14 +61,25 @@ export async function succession({
   let { trace } = options;
   /** Resolves when the next life listens; renewed with each. */
   let next = promised();
+  let { folder } = options;
   let current = await begin(options.port, kill);
-  const { port } = current;
+  /** Where the lives listen, one after another. */
+  let { port } = current;
+  const retired: Life[] = [];
+  const front = balanced ? await balancer({ host: options.host, port, note, clock }) : undefined;
 
   async function begin(at: number, on?: KillOn): Promise<Life> {
     number++;
     const who = `${calls}/${number}`;
     const life = await beginLife(
-      { ...options, port: at, who, ...(trace ? { trace } : {}), ...(on ? { kill: on } : {}) },
+      {
+        ...options,
+        ...(folder ? { folder } : {}),
+        port: at,
+        who,
+        ...(trace ? { trace } : {}),
+        ...(on ? { kill: on } : {}),
+      },
       host(),
     );
     void life.died.then(async ({ signal, code }) => {
@@ -132,7 +151,8 @@ export async function succession({
   };
 
   return {
-    port,
+    port: front?.port ?? port,
+    turns: front ? 9 : 3,
     waits,
     current: () => current,
     async traceInto(path) {
@@ -151,10 +171,23 @@ export async function succession({
       await current.kill();
     },
     rebirth,
+    async swap() {
+      if (!front) throw new Error('nobody stands in front who could lead to another instance');
+      note({ t: clock(), who: current.who, is: 'swapped' });
+      retired.push(current);
+      await front.drop();
+      await current.alive();
+      // Another instance is another machine: it shares neither memory nor disk with the one before.
+      if (folder) folder = `${options.folder}-${retired.length + 1}`;
+      current = await begin(0);
+      port = current.port;
+      front.lead(port);
+    },
     async stop() {
       stopping = true;
       await birth;
-      await current.stop();
+      await front?.close();
+      for (const life of [...retired, current]) await life.stop();
     },
     fault: () => fault,
   };

@@ -11,7 +11,7 @@ export interface Row {
   heldBy: string;
 }
 
-const COLUMNS = ['forget', 'path', 'kill', 'store'];
+const COLUMNS = ['forget', 'path', 'kill', 'swap', 'store'];
 const STYLES: Record<string, Style> = {
   untouched: 'good',
   recovered: 'good',
@@ -38,7 +38,7 @@ export function matrixLines(rows: readonly Row[], look: Look): Line[] {
   const lines: Line[] = [
     [
       { text: '  protocol/design         ', style: 'dim' },
-      ...COLUMNS.map((cut) => ({ text: cut.padEnd(11), style: 'dim' as const })),
+      ...COLUMNS.map((cut) => ({ text: cell(cut, wide || cut !== COLUMNS.at(-1)), style: 'dim' as const })),
       ...(wide ? [{ text: 'filed under  held by', style: 'dim' as const }] : []),
     ],
   ];
@@ -48,13 +48,18 @@ export function matrixLines(rows: readonly Row[], look: Look): Line[] {
       { text: `  ${name.padEnd(24)}`, style: 'bold' },
       ...COLUMNS.map((cut) => {
         const verdict = verdictOf(row, cut);
-        return { text: verdict.padEnd(11), style: STYLES[verdict] ?? 'dim' };
+        return { text: cell(verdict, wide || cut !== COLUMNS.at(-1)), style: STYLES[verdict] ?? 'dim' };
       }),
       ...(wide ? [{ text: `${row.filedUnder.padEnd(13)}${row.heldBy}` }] : []),
     ]);
     if (!wide) lines.push([{ text: `      filed under ${row.filedUnder}, held by ${row.heldBy}`, style: 'dim' }]);
   }
   return lines;
+}
+
+/** The last cell of a line has nothing to keep away from. */
+function cell(text: string, padded: boolean): string {
+  return padded ? text.padEnd(11) : text;
 }
 
 function verdictOf(row: Row, cut: string): string {

@@ -250,6 +250,7 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
     forget: `the forgetting in ${hash(cut.row)}`,
     path: `the new address in ${hash(cut.row)}`,
     store: `the wiping in ${hash(cut.row)}`,
+    swap: `the swap in ${hash(cut.row)}`,
   }[cut.cut];
   const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
   if (outcomes.length === 0)
@@ -278,7 +279,8 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
       ),
     );
     const since = [`last written by ${hash(outcome.written)}`];
-    if (outcome.gone !== undefined) since.push(`gone with ${hash(outcome.gone)}`);
+    if (outcome.gone !== undefined)
+      since.push(`${outcome.leftBehind ? 'left behind' : 'gone'} with ${hash(outcome.gone)}`);
     if (outcome.rebuilt !== undefined) since.push(`rebuilt by ${hash(outcome.rebuilt)}`);
     lines.push([{ text: `${' '.repeat(11)}${since.join(', ')}`, style: 'dim' }]);
   }
@@ -350,6 +352,8 @@ function cutInWords(entry: CutRow): string {
         : `FORGET ${entry.who}: all that it remembers is emptied, and what it wrote down of it; its sockets stay open: ${knew ? '' : 'there was nothing'}`;
     case 'path':
       return 'NEW PATH: the client comes back from another address';
+    case 'swap':
+      return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : 'nothing'}`;
     case 'store':
       return 'STORE LOST: everything that was written down is wiped';
   }

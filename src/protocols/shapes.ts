@@ -1,6 +1,6 @@
 // The shapes that every protocol has. Know these and one protocol's folder, and you know all of them.
 
-import type { Wire } from '../wire/wire.ts';
+import type { Over, Wire } from '../wire/wire.ts';
 
 /** Who is speaking, as the network sees it: `127.0.0.1:50412`. It is all that a server knows of a stranger. */
 export type Path = string;
@@ -19,24 +19,34 @@ export interface World {
   name(): string;
 }
 
-/** What the server does to the outside. `to` need not be who spoke: a takeover hangs up on somebody else. */
-export type Action<M> = { to: Path; say: M } | { to: Path; hangUp: true };
+/**
+ * What the server does to the outside. `to` need not be who spoke: a takeover hangs up on somebody else. What takes time, such
+ * as sending a file, is a deed `D`: `server.ts` does it, and what came of it goes back to the rules as an outcome.
+ */
+export type Action<M, D = never> =
+  | { to: Path; say: M }
+  | { to: Path; hangUp: true }
+  | ([D] extends [never] ? never : { to: Path; does: D });
 
 /** Everything that hearing one message brings about. */
-export interface Decision<M, E> {
+export interface Decision<M, E, D = never> {
   /** What the server comes to remember. A stateless server is one whose decisions never hold an event. */
   events: readonly E[];
-  actions: readonly Action<M>[];
+  actions: readonly Action<M, D>[];
 }
 
 /** All that a server may remember, and every rule that changes it: `state.ts`. No socket, no clock, no dice. */
-export interface Rules<S, M, E extends Json> {
+export interface Rules<S, M, E extends Json, D = never, O extends Json = never> {
   /** A server that has never met anybody. */
   empty(): S;
   /** Reads the state, never changes it. */
-  decide(state: S, message: M, from: Path, world: World): Decision<M, E>;
+  decide(state: S, message: M, from: Path, world: World): Decision<M, E, D>;
+  /** The connection begins, for a protocol in which the server speaks first. */
+  greet?(state: S, from: Path, world: World): Decision<M, E, D>;
+  /** What came of a deed. */
+  learn?(state: S, outcome: O, from: Path, world: World): Decision<M, E, D>;
   /** The connection is gone. Only where state is filed under the path does that decide anything. */
-  part?(state: S, from: Path, world: World): Decision<M, E>;
+  part?(state: S, from: Path, world: World): Decision<M, E, D>;
   /** The only place where state changes. */
   apply(state: S, event: E): void;
   /** Whether an event is worth writing down: what is filed under a path is not, since no path outlives the process. */
@@ -47,12 +57,16 @@ export interface Rules<S, M, E extends Json> {
 }
 
 /** The rules at work, as `server.ts` sees them: it hears messages and is told what to do, and remembers nothing itself. */
-export interface Keeper<M> {
+export interface Keeper<M, D = never, O extends Json = never> {
   /**
    * Decides on each message in order, applies, writes down where the design does, then acts through the server's
    * {@link Mouth}. A promise means: too much is waiting to be written down, read no more from this path until it resolves.
    */
   hear(from: Path, messages: readonly M[]): Promise<void> | undefined;
+  /** A connection begins. */
+  greet(to: Path): void;
+  /** A deed has come to its end. */
+  learn(from: Path, outcome: O): void;
   /** The peer has said its last word, and still listens: hangs up after all answers before. */
   bye(to: Path): void;
   /** The path is gone. */
@@ -60,13 +74,15 @@ export interface Keeper<M> {
   /** Says the protocol's own word for bytes that no rule could read, after all answers before it, and hangs up. */
   refuse(to: Path, message: M): void;
   /** Where actions go. Set once by `serve`. */
-  attach(mouth: Mouth): void;
+  attach(mouth: Mouth<D>): void;
 }
 
 /** How the keeper reaches the sockets. */
-export interface Mouth {
+export interface Mouth<D = never> {
   say(to: Path, bytes: Buffer): void;
   hangUp(to: Path): void;
+  /** Begins a deed; its outcome goes to {@link Keeper.learn}. */
+  does?(to: Path, deed: D): void;
 }
 
 /** Where a server listens. Port 0 means any free one. */
@@ -92,7 +108,15 @@ export interface Waits {
 export interface ClientOptions extends Address {
   world: World;
   waits: Waits;
+  /** Where the client itself holds the state, it is the client that makes the designs differ. */
+  design: string;
 }
+
+/**
+ * What a server is given beside its address, by name: a zone file, a folder, the secret that instances share. Read once, before
+ * it listens. Files are named by absolute paths.
+ */
+export type Settings = Readonly<Record<string, string>>;
 
 /** What every client can do, beside the verbs of its protocol. */
 export interface Client {
@@ -104,8 +128,8 @@ export interface Client {
 }
 
 /** One way to hold a protocol's state. */
-export interface Design<S, M, E extends Json> {
-  rules: Rules<S, M, E>;
+export interface Design<S, M, E extends Json, D = never, O extends Json = never> {
+  rules: Rules<S, M, E, D, O>;
   /** `disk`: the journal stands in front of the replies. */
   holds: 'memory' | 'disk';
   /** One line for `amnesia list`. */
@@ -114,22 +138,44 @@ export interface Design<S, M, E extends Json> {
   promises: string;
 }
 
+export type Transport = Over | 'udp+tcp';
+
+/** What carries the messages of a path. Where a protocol speaks both, the path of a stream ends in `/tcp`. */
+export function overOf(path: Path, transport: Transport): Over {
+  if (transport !== 'udp+tcp') return transport;
+  return path.endsWith('/tcp') ? 'tcp' : 'udp';
+}
+
 /** A protocol, its five files joined: `index.ts`. */
-export interface Card<S, M, E extends Json, C extends Client> {
+export interface Card<S, M, E extends Json, C extends Client, D = never, O extends Json = never> {
   name: string;
   /** Names its lives in the log: `echo/1`. */
   calls: string;
   title: string;
-  transport: 'tcp' | 'udp';
+  transport: Transport;
   /** Where `amnesia serve` listens unless told otherwise: above 1024, so that nobody needs to be root. */
   port: number;
   /** The specification. */
   cites: string;
   wire: Wire<M>;
   /** The first one is the default. */
-  designs: Readonly<Record<string, Design<S, M, E>>>;
-  serve(keeper: Keeper<M>, at: Address, bounds?: Partial<Bounds>): Promise<Server>;
+  designs: Readonly<Record<string, Design<S, M, E, D, O>>>;
+  serve(keeper: Keeper<M, D, O>, at: Address, bounds?: Partial<Bounds>): Promise<Server>;
   connect(options: ClientOptions): Promise<C>;
+  /** The settings that this protocol knows. */
+  takes?: readonly string[];
+  /** What a person who starts this server should know of its settings, a line each. */
+  opening?: readonly string[];
+  /**
+   * The same card for these settings. `folder` is where the server may keep files of its own. Rejects with a
+   * {@link SettingError} when a setting makes no sense.
+   */
+  configure?(settings: Settings, folder: string): Promise<Card<S, M, E, C, D, O>>;
+}
+
+/** What somebody set is wrong, and can be set right by them. The message says what is wrong, where, and what to do. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
 }
 
 /** How much a stranger may take. Times in milliseconds, sizes in bytes. */

@@ -2,6 +2,9 @@
 
 import { Reader, WireError, Writer } from './fields.ts';
 
+/** What carries a message: some protocols write it differently on a stream and in a datagram. */
+export type Over = 'tcp' | 'udp';
+
 /** Which end of the path a message comes from: the same bytes may mean different things. */
 export type Side = 'client' | 'server';
 
@@ -12,7 +15,7 @@ export interface Lean {
   /** `reads` needs the memory, `writes` makes it, `clears` ends it, `carries` brings it along, `denies` says it is not there. */
   op: 'reads' | 'writes' | 'clears' | 'carries' | 'denies';
   holder: 'client' | 'server' | 'packet';
-  /** The subject in the holder's facts, such as `session[1]`. */
+  /** The subject in the holder's facts, such as `session[1]`. `[path]` stands for the client's path, by the name the log gives it. */
   key: string;
   /** One sentence. */
   why: string;
@@ -33,7 +36,7 @@ export interface Wire<M> {
    */
   frame(bytes: Buffer, start: number): number | undefined;
   /** Reads one whole message. Every byte is read by name. */
-  read(reader: Reader, from: Side): M;
+  read(reader: Reader, from: Side, over: Over): M;
   write(writer: Writer, message: M): void;
   /** The message's name in the specification: `DATA`. */
   kind(message: M): string;
@@ -41,6 +44,8 @@ export interface Wire<M> {
   says(message: M): string;
   /** Where this message leans on memory. `seen` is the onlooker's to fill. */
   leans(message: M, from: Side, seen: Seen): Lean[];
+  /** The TCP port at which this message has its sender wait for a connection of its own: FTP's data connections. */
+  awaits?(message: M, from: Side): number | undefined;
 }
 
 /** One message as bytes. */
@@ -51,9 +56,9 @@ export function encode<M>(wire: Wire<M>, message: M): Buffer {
 }
 
 /** One message from bytes that hold exactly one. */
-export function decode<M>(wire: Wire<M>, bytes: Buffer, from: Side): M {
+export function decode<M>(wire: Wire<M>, bytes: Buffer, from: Side, over: Over = 'tcp'): M {
   const reader = new Reader(bytes);
-  const message = wire.read(reader, from);
+  const message = wire.read(reader, from, over);
   reader.finish();
   return message;
 }
@@ -93,7 +98,7 @@ export class Inbox<M> {
         // A message of no bytes would be found again and again: such a protocol does not travel on a stream.
         if (length <= 0) throw new Error(`a message on a stream cannot be ${length} bytes long: mend frame()`);
         const reader = this.reader.over(bytes, start, start + length);
-        messages.push(this.wire.read(reader, this.from));
+        messages.push(this.wire.read(reader, this.from, 'tcp'));
         reader.finish();
         start += length;
       }

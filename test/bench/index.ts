@@ -179,7 +179,13 @@ async function restart(
   };
   const begin = (who: string, port: number) => beginLife({ ...options, who, port }, startHost(host));
   const first = await begin('echo/1', 0);
-  const client = await card.connect({ host: '127.0.0.1', port: first.port, world: REAL_WORLD, waits: REAL_WAITS });
+  const client = await card.connect({
+    design: 'plain',
+    host: '127.0.0.1',
+    port: first.port,
+    world: REAL_WORLD,
+    waits: REAL_WAITS,
+  });
   await client.say('are you there?');
   const begun = performance.now();
   await first.kill();

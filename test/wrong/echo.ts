@@ -12,6 +12,8 @@ export function echoSaying(twist: (payload: Buffer) => Buffer | undefined): AnyC
         part: (from) => keeper.part(from),
         refuse: (to, message) => keeper.refuse(to, message),
         bye: (to) => keeper.bye(to),
+        greet: (to) => keeper.greet(to),
+        learn: (from, outcome) => keeper.learn(from, outcome),
         attach: (mouth) =>
           keeper.attach({
             hangUp: (to) => mouth.hangUp(to),

@@ -12,6 +12,8 @@ export const card = {
         hear: (from, messages) => keeper.hear(from, messages),
         part: (from) => keeper.part(from),
         bye: (to) => keeper.bye(to),
+        greet: (to) => keeper.greet(to),
+        learn: (from, outcome) => keeper.learn(from, outcome),
         refuse() {
           throw new WireError('nobody expected this', 0);
         },

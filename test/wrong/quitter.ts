@@ -17,6 +17,8 @@ export const card = {
         part: (from) => keeper.part(from),
         refuse: (to, message) => keeper.refuse(to, message),
         bye: (to) => keeper.bye(to),
+        greet: (to) => keeper.greet(to),
+        learn: (from, outcome) => keeper.learn(from, outcome),
         attach: (mouth) => keeper.attach(mouth),
       },
       ...rest,

@@ -15,6 +15,8 @@ export function sessionSaying(twist: (bytes: Buffer) => Buffer): AnyCard {
         part: (from) => keeper.part(from),
         refuse: (to, message) => keeper.refuse(to, message),
         bye: (to) => keeper.bye(to),
+        greet: (to) => keeper.greet(to),
+        learn: (from, outcome) => keeper.learn(from, outcome),
         attach: (mouth) =>
           keeper.attach({ hangUp: (to) => mouth.hangUp(to), say: (to, bytes) => mouth.say(to, twist(bytes)) }),
       };

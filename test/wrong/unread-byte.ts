@@ -7,8 +7,8 @@ export const card = {
   ...right,
   wire: {
     ...right.wire,
-    read(reader, from) {
-      const message = right.wire.read(reader, from);
+    read(reader, from, over) {
+      const message = right.wire.read(reader, from, over);
       const [field] = reader.fields ?? [];
       if (field) field.end--;
       return message;

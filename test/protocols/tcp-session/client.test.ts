@@ -26,6 +26,7 @@ beforeEach(async () => {
   redials = 0;
   server = await FakeServer.listen();
   client = await connect({
+    design: 'memory',
     host: '127.0.0.1',
     port: server.port,
     world: { now: () => 0, name: () => '' },

@@ -36,6 +36,7 @@ beforeEach(async () => {
   server = await bound();
   waits = { begun: 0, ended: 0, redials: 0 };
   client = await connect({
+    design: 'plain',
     host: '127.0.0.1',
     port: server.address().port,
     world: { now: () => 0, name: () => '' },

@@ -33,6 +33,8 @@ async function served(bounds: Partial<Bounds> = {}) {
     part: (from) => keeper.part(from),
     refuse: (to, message) => keeper.refuse(to, message),
     bye: (to) => keeper.bye(to),
+    greet: (to) => keeper.greet(to),
+    learn: (from, outcome) => keeper.learn(from, outcome),
     attach(given) {
       mouth = given;
       keeper.attach(given);

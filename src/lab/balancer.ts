@@ -1,0 +1,139 @@
+// A balancer of the lab's own, for the one cut in which the middle is the subject: it leads every client to one instance, until it is
+// told to lead them to another. It reads nothing of what it passes on.
+
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { pathOf } from '../bounds/paths.ts';
+import { keepOut } from '../capture/tap.ts';
+import type { Trace } from '../capture/trace.ts';
+import type { Path } from '../protocols/shapes.ts';
+
+export interface Balancer {
+  /** One port for connections and datagrams alike. */
+  port: number;
+  /** Whoever comes from now on is led to this port. */
+  lead(port: number): void;
+  /** Ends every connection in good order, as a balancer does that takes an instance out, and forgets who sent datagrams. */
+  drop(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface BalancerOptions {
+  host: string;
+  /** The first instance. */
+  port: number;
+  /** Told who speaks to the instance from which port: its own tap sees only the balancer. */
+  note: (trace: Trace) => void;
+  clock: () => number;
+}
+
+/** How often another port is tried, when the one that was free for connections is not free for datagrams. */
+const TRIES = 20;
+
+/** Clients whose datagrams are led on; the lab has one, which may come from a few addresses. */
+const SOURCES = 1024;
+
+/** Stands at a port of its own between the lab's one client and an instance. */
+export async function balancer({ host, port: first, note, clock }: BalancerOptions): Promise<Balancer> {
+  let instance = first;
+  /** The two halves of each connection. */
+  const pairs = new Map<net.Socket, net.Socket>();
+  /** The socket on which a client's datagrams go on, filed under the client's path: what any NAT remembers. */
+  const sources = new Map<Path, dgram.Socket>();
+
+  const server = keepOut(net.createServer({ allowHalfOpen: true, noDelay: true }));
+  const { datagrams, port } = await bothAt(host, server);
+  note({ t: clock(), who: 'balancer', is: 'balanced', port });
+
+  server.on('connection', (near: net.Socket) => {
+    const begun = clock();
+    const far = keepOut(new net.Socket({ allowHalfOpen: true }));
+    pairs.set(near, far);
+    far.connect({ host, port: instance, noDelay: true });
+    far.on('connect', () => {
+      // The instance may have accepted before we hear of it, so the note is of the time when we dialled.
+      const trace = { who: 'balancer', is: 'balanced', port } as const;
+      const [from, to] = [pathOf(near.remoteAddress, near.remotePort), pathOf(far.localAddress, far.localPort)];
+      note({ t: begun, ...trace, near: from, far: to });
+    });
+    near.pipe(far).pipe(near);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      // A reset goes through as a reset; any other end has gone through the pipe.
+      one.on('error', () => other.resetAndDestroy());
+      one.on('close', () => {
+        pairs.delete(near);
+        if (!other.writableEnded) other.destroy();
+      });
+    }
+  });
+
+  datagrams.on('message', (bytes, client) => void forward(bytes, client.address, client.port));
+  datagrams.on('error', () => {});
+
+  async function forward(bytes: Buffer, address: string, from: number): Promise<void> {
+    const near = pathOf(address, from);
+    const source = sources.get(near) ?? (sources.size < SOURCES ? await open(near, address, from) : undefined);
+    if (!source) return;
+    source.send(bytes, instance, host);
+  }
+
+  async function open(near: Path, address: string, from: number): Promise<dgram.Socket> {
+    const source = keepOut(dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4'));
+    sources.set(near, source);
+    source.on('error', () => {});
+    source.on('message', (bytes) => datagrams.send(bytes, from, address));
+    source.bind(0, host);
+    await once(source, 'listening');
+    note({ t: clock(), who: 'balancer', is: 'balanced', port, near, far: pathOf(host, source.address().port) });
+    return source;
+  }
+
+  async function drop(): Promise<void> {
+    const gone = [...pairs].flatMap(([near, far]) => {
+      for (const half of [near, far]) half.end().destroySoon();
+      return [near, far].map((half) => (half.closed ? undefined : once(half, 'close')));
+    });
+    for (const source of sources.values()) source.close();
+    sources.clear();
+    await Promise.all(gone);
+  }
+
+  return {
+    port,
+    lead(to) {
+      instance = to;
+    },
+    drop,
+    async close() {
+      const closed = Promise.all([once(server, 'close'), once(datagrams, 'close')]);
+      server.close();
+      datagrams.close();
+      await drop();
+      await closed;
+    },
+  };
+}
+
+/** Listens for connections and for datagrams on one port that is free for both. */
+async function bothAt(host: string, server: net.Server): Promise<{ datagrams: dgram.Socket; port: number }> {
+  for (let tries = 1; ; tries++) {
+    server.listen(0, host);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const datagrams = keepOut(dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4'));
+    try {
+      datagrams.bind(port, host);
+      await once(datagrams, 'listening');
+      return { datagrams, port };
+    } catch (error) {
+      const closed = once(server, 'close');
+      server.close();
+      await closed;
+      if (tries >= TRIES) throw error;
+    }
+  }
+}
