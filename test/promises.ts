@@ -8,11 +8,12 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { addressOf } from '../src/bounds/paths.ts';
 import { ledger } from '../src/capture/ledger.ts';
 import { type Entry, record } from '../src/capture/records.ts';
 import { tap } from '../src/capture/tap.ts';
 import { clockSince, type Trace } from '../src/capture/trace.ts';
-import { type Arm, playArm } from '../src/lab/arm.ts';
+import { type Arm, playArm, settingsFor } from '../src/lab/arm.ts';
 import { StateKeeper } from '../src/lab/keeper.ts';
 import { beginLife, type Life } from '../src/lab/lives.ts';
 import type { Cut, Story } from '../src/lab/story.ts';
@@ -21,7 +22,7 @@ import { dice, REAL_WAITS, seededWorld } from '../src/lab/world.ts';
 import { type Level, TerminalLog } from '../src/log/terminal.ts';
 import { type Look, paint } from '../src/log/text.ts';
 import type { AnyCard } from '../src/protocols/index.ts';
-import type { Client } from '../src/protocols/shapes.ts';
+import { type Client, overOf } from '../src/protocols/shapes.ts';
 import { type Field, Reader } from '../src/wire/fields.ts';
 import { decode, encode, Inbox, type Over, type Side } from '../src/wire/wire.ts';
 
@@ -45,11 +46,22 @@ export interface Said {
   bytes: Buffer;
 }
 
+/** The ports at which the servers of a run listened, and a balancer in front of them: what passes elsewhere is no message. */
+function portsIn(traces: readonly Trace[]): Set<number> {
+  return new Set(
+    traces.flatMap((trace) =>
+      trace.is === 'born' ? [addressOf(trace.path).port] : trace.is === 'balanced' ? [trace.port] : [],
+    ),
+  );
+}
+
 /** The messages that the client's end of a run saw, in order. */
 export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
   const begun = new Map<string, Buffer>();
+  const ports = portsIn(traces);
   return traces.flatMap((trace): Said[] => {
     if (trace.is !== 'bytes' || trace.who !== 'client') return [];
+    if (ports.size > 0 && !ports.has(addressOf(trace.remote).port)) return [];
     const side: Side = trace.way === 'sent' ? 'client' : 'server';
     const chunk = Buffer.from(trace.base64, 'base64');
     const { over } = trace;
@@ -116,6 +128,7 @@ export function untiled(fields: readonly Field[], length: number): string[] {
 /** The same stream, whole and one byte at a time. */
 export function torn(card: AnyCard, said: readonly Said[]): string[] {
   const streamed = said.filter(({ over }) => over === 'tcp');
+  if (streamed.length === 0) return [];
   return (['client', 'server'] as const).flatMap((side) => {
     const stream = Buffer.concat(streamed.filter((each) => each.side === side).map(({ bytes }) => bytes));
     const count = streamed.filter((each) => each.side === side).length;
@@ -135,7 +148,9 @@ export function torn(card: AnyCard, said: readonly Said[]): string[] {
 
 /** What the server sent in this run, and what its rules alone say to the same messages, in the same world. */
 export async function unruly({ story, design, seed = 1 }: Subject, traces: readonly Trace[]): Promise<string[]> {
-  const { card } = story;
+  const { path: folder, remove } = temporaryFolder();
+  const card = (await story.card.configure?.(settingsFor(story.card, seed), folder)) ?? story.card;
+  await remove();
   const { rules } = card.designs[design] ?? {};
   if (!rules) throw new Error(`there is no ${card.name}/${design}`);
   const wrong: string[] = [];
@@ -161,28 +176,39 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   const [sent, ruled] = [new Map<string, Buffer[]>(), new Map<string, Buffer[]>()];
   const put = (into: Map<string, Buffer[]>, path: string, bytes: Buffer) =>
     into.set(path, [...(into.get(path) ?? []), bytes]);
-  keeper.attach({ say: (to, bytes) => void put(ruled, to, bytes), hangUp: () => {} });
+  keeper.attach({ say: (to, bytes) => void put(ruled, to, bytes), hangUp: () => {}, does: () => {} });
 
   const inboxes = new Map<string, Inbox<unknown>>();
+  const ports = portsIn(traces);
   for (const trace of traces) {
-    if (trace.who === 'client' || trace.is !== 'bytes') continue;
+    if (trace.who === 'client') continue;
+    // What came of its deeds is no message; the rules were told.
+    if (trace.is === 'learned') keeper.learn(trace.path, trace.outcome as never);
+    if (trace.is !== 'bytes' && trace.is !== 'link') continue;
+    if (!ports.has(addressOf(trace.local).port)) continue;
+    const { over } = trace;
+    const path = over === 'tcp' && card.transport === 'udp+tcp' ? `${trace.remote}/tcp` : trace.remote;
+    if (trace.is === 'link') {
+      if (trace.what === 'accepted') keeper.greet(path);
+      continue;
+    }
     const bytes = Buffer.from(trace.base64, 'base64');
     if (trace.way === 'sent') {
-      put(sent, trace.remote, bytes);
+      put(sent, path, bytes);
       continue;
     }
-    if (card.transport === 'udp') {
-      keeper.hear(trace.remote, [decode(card.wire, bytes, 'client')]);
+    if (over === 'udp') {
+      keeper.hear(path, [decode(card.wire, bytes, 'client', over)]);
       continue;
     }
-    const inbox = inboxes.get(trace.remote) ?? new Inbox<unknown>(card.wire, 'client');
-    inboxes.set(trace.remote, inbox);
-    keeper.hear(trace.remote, inbox.push(bytes).messages);
+    const inbox = inboxes.get(path) ?? new Inbox<unknown>(card.wire, 'client');
+    inboxes.set(path, inbox);
+    keeper.hear(path, inbox.push(bytes).messages);
   }
   for (const path of new Set([...sent.keys(), ...ruled.keys()])) {
     const [real, pure] = [sent.get(path) ?? [], ruled.get(path) ?? []].map((list) =>
       // A stream may be cut into chunks as it likes; a datagram is what it is.
-      card.transport === 'tcp'
+      overOf(path, card.transport) === 'tcp'
         ? Buffer.concat(list).toString('hex')
         : list.map((each) => each.toString('hex')).join(' '),
     );
@@ -203,6 +229,7 @@ export async function living<T>({ story, design, seed = 1 }: Subject, use: (life
     port: 0,
     folder: join(path, 'state'),
     bounds: { rate: 0, connections: 500 },
+    settings: { ...settingsFor(story.card, seed), ...(story.card.takes?.includes('rate') ? { rate: '0' } : {}) },
     seed,
     origin: String(process.hrtime.bigint()),
   });
@@ -377,14 +404,19 @@ export async function unsettled(subject: Subject, said: readonly Said[], seed = 
   return living(subject, async (life) => {
     const wrong: string[] = [];
     const first = await workload(subject, life);
-    const conversations = spoiled(said, seed);
-    const talk = card.transport === 'tcp' ? overTcp : overUdp;
-    const AT_ONCE = 16;
-    for (let begin = 0; begin < conversations.length; begin += AT_ONCE) {
-      const heard = await Promise.all(
-        conversations.slice(begin, begin + AT_ONCE).map((each) => talk(card, life.port, each)),
-      );
-      wrong.push(...heard.flat());
+    for (const [over, talk] of [
+      ['tcp', overTcp],
+      ['udp', overUdp],
+    ] as const) {
+      const own = said.filter((each) => each.over === over);
+      const conversations = spoiled(own, seed);
+      const AT_ONCE = 16;
+      for (let begin = 0; begin < conversations.length; begin += AT_ONCE) {
+        const heard = await Promise.all(
+          conversations.slice(begin, begin + AT_ONCE).map((each) => talk(card, life.port, each)),
+        );
+        wrong.push(...heard.flat());
+      }
     }
     if (!(await life.alive())) return [...wrong, `spoiled packets killed it: ${JSON.stringify(await life.died)}`];
     // Whatever the others made it remember is theirs; forgotten, the valid client must be served as the first was.

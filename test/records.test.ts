@@ -474,3 +474,114 @@ describe('bounds', () => {
     ]);
   });
 });
+
+describe('a swap', () => {
+  const BACK = '127.0.0.1:60001';
+  const FRONT = '127.0.0.1:41000';
+  const through = { who: 'balancer', is: 'balanced', port: 41000 };
+  /** As the two ends see it through the balancer: neither sees the other. */
+  const asks = (what: Buffer) => bytes('client', 'sent', ANNA, FRONT, what);
+  const heard = (who: string, far: string, what: Buffer) => bytes(who, 'read', SERVER, far, what);
+
+  test('leads to the next life: both ends of what goes through the balancer are one row, under the client’s name', () => {
+    const entries = recorded(
+      story(
+        through,
+        born(),
+        { ...through, near: ANNA, far: BACK },
+        asks(OPEN),
+        heard('session/1', BACK, OPEN),
+        {
+          who: 'session/1',
+          is: 'memory',
+          because: { path: BACK, nth: 1 },
+          changes: [{ subject: `path[${BACK}]`, after: 'speaks' }],
+        },
+        { who: 'session/1', is: 'swapped' },
+        link('client', 'fin read', ANNA, FRONT),
+        link('session/1', 'fin read', SERVER, BACK),
+        { who: 'session/1', is: 'memory', changes: [{ subject: `path[${BACK}]`, before: 'speaks' }] },
+        born('session/2', 2),
+        { ...through, near: BERT, far: '127.0.0.1:60002' },
+        bytes('client', 'sent', BERT, FRONT, OPEN),
+        heard('session/2', '127.0.0.1:60002', OPEN),
+      ),
+    );
+    expect(inShort(entries)).toEqual([
+      'life',
+      'client → session/1 OPEN',
+      'cut',
+      'balancer → client fin sent',
+      'life',
+      'client@2 → session/2 OPEN',
+    ]);
+    expect(entries[1]).toMatchObject({ read: true, memory: [{ changes: [{ subject: 'path[client]' }] }] });
+    expect(entries[2]).toMatchObject({ cut: 'swap', who: 'session/1', facts: { 'path[client]': 'speaks' } });
+  });
+});
+
+describe('data connections', () => {
+  const DATA_PORT = '127.0.0.1:40001';
+  const ANNAS_DATA = '127.0.0.1:50009';
+  /** A protocol whose OPENED says where a data connection is waited for. */
+  const card = {
+    ...session,
+    wire: { ...session.wire, awaits: (message: Message) => (message.type === 'OPENED' ? 40_001 : undefined) },
+  };
+  const announced = [born(), says(ANNA, OPEN), hears(ANNA, OPEN), answers(ANNA, OPENED), learns(ANNA, OPENED)];
+  const sends = (what: string) => bytes('session/1', 'sent', DATA_PORT, ANNAS_DATA, what);
+  const gets = (what: string) => bytes('client', 'read', ANNAS_DATA, DATA_PORT, what);
+
+  test('are in the log, under the name of the connection that asked for them, with the row that announced them', () => {
+    const entries = recorded(
+      story(
+        ...announced,
+        link('client', 'connected', ANNAS_DATA, DATA_PORT),
+        link('session/1', 'accepted', DATA_PORT, ANNAS_DATA),
+        sends('first second'),
+        gets('first '),
+        sends(' third'),
+        gets('second thi'),
+        link('session/1', 'fin sent', DATA_PORT, ANNAS_DATA),
+      ),
+      card,
+    );
+    expect(inShort(entries)).toEqual([
+      'life',
+      'client → session/1 OPEN',
+      'session/1 → client OPENED',
+      'client:data → session/1:data connected',
+      'session/1:data → client:data DATA',
+      'session/1:data → client:data DATA',
+      'session/1:data → client:data fin sent',
+    ]);
+    expect(entries.slice(3)).toMatchObject([
+      { opened: 3 },
+      { opened: 3, read: true, length: 12 },
+      { opened: 3, length: 6 },
+      { opened: 3 },
+    ]);
+    // The client has not read the end of the last chunk.
+    expect(packets(entries)[3]?.read).toBeUndefined();
+  });
+
+  test('of an upload are not read until the server has read all of the chunk', () => {
+    const puts = (what: string) => bytes('client', 'sent', ANNAS_DATA, DATA_PORT, what);
+    const takes = (what: string) => bytes('session/1', 'read', DATA_PORT, ANNAS_DATA, what);
+    const entries = packets(recorded(story(...announced, puts('one'), puts('two'), takes('onet')), card));
+    expect(entries.slice(2).map(({ read }) => read)).toEqual([true, false]);
+  });
+
+  test('that nobody announced are none of this protocol’s, and neither are other sockets of these processes', () => {
+    const elsewhere = [
+      link('client', 'connected', ANNAS_DATA, '127.0.0.1:40002'),
+      bytes('client', 'sent', ANNAS_DATA, '127.0.0.1:40002', 'x'),
+      bytes('session/1', 'sent', '127.0.0.1:40003', '127.0.0.1:6379', 'x'),
+    ];
+    expect(inShort(recorded(story(...announced, ...elsewhere), card))).toEqual([
+      'life',
+      'client → session/1 OPEN',
+      'session/1 → client OPENED',
+    ]);
+  });
+});

@@ -488,7 +488,7 @@ export class Recorder {
         const entry = add({
           ...this.veiled(fresh, [dataField(fresh)]),
           kind: DATA,
-          says: '',
+          says: quoted(fresh, 24),
           leans: [],
           opened: data.opened,
         });

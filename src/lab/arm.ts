@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { tap } from '../capture/tap.ts';
 import { changesBetween, clockSince, readTraces, type Trace } from '../capture/trace.ts';
 import type { AnyCard } from '../protocols/index.ts';
-import type { Client, Facts, Json } from '../protocols/shapes.ts';
+import type { Client, Facts, Json, Settings } from '../protocols/shapes.ts';
 import { diskJournal } from './journals/disk.ts';
 import type { Host } from './lives.ts';
 import { type Cut, placeInWords, type Step, type Story } from './story.ts';
@@ -99,8 +99,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         seed,
         trace: tracePath,
         origin: String(origin),
-        // What all instances are given alike, such as a secret that they share.
-        settings: story.card.takes?.includes('secret') ? { secret: secretOf(seed) } : {},
+        settings: settingsFor(story.card, seed),
       },
       balanced: cut?.is === 'swap',
       calls: story.card.calls,
@@ -227,9 +226,10 @@ function turn(): Promise<void> {
   return new Promise((done) => setImmediate(done));
 }
 
-/** 128 bits in hexadecimal, the same for the same seed. */
-function secretOf(seed: number): string {
-  return Buffer.from(seededWorld(seed, 'shared').name(), 'base64url').toString('hex');
+/** What all instances of a run are given alike, such as a secret that they share: 128 bits, the same for the same seed. */
+export function settingsFor(card: AnyCard, seed: number): Settings {
+  if (!card.takes?.includes('secret')) return {};
+  return { secret: Buffer.from(seededWorld(seed, 'shared').name(), 'base64url').toString('hex') };
 }
 
 /** What the next process would have known: the fold of what is written down. */

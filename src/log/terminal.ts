@@ -323,15 +323,17 @@ function ends(from: string, to: string): string {
   return to.startsWith('client') ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
 }
 
-function linkInWords({ what, dead, from }: LinkRow): string {
+function linkInWords({ what, dead, from, opened }: LinkRow): string {
   switch (what) {
     case 'connected':
     case 'accepted':
-      return 'connects: a new path';
+      return opened === undefined ? 'connects: a new path' : `connects: the data connection of ${hash(opened)}`;
     case 'refused':
       return 'refused: nobody listens there (ECONNREFUSED)';
     case 'fin sent':
     case 'fin read':
+      if (from === 'balancer') return 'FIN: the balancer ends what led to the instance before';
+      if (opened !== undefined && !dead) return 'FIN: the data ends here';
       return dead ? `FIN: the kernel closes what dead ${from} left open` : 'FIN: nothing more will be said';
     case 'reset sent':
     case 'reset read':
