@@ -16,8 +16,18 @@ export const SYLLABUS: readonly Lesson[] = [
     load: async () => (await import('./udp-echo.ts')).story as unknown as Story,
   },
   {
+    protocol: 'dns',
+    tells: 'answers that need no memory, and a server that knows you again without keeping a list',
+    load: async () => (await import('./dns.ts')).story as unknown as Story,
+  },
+  {
     protocol: 'tcp-session',
     tells: 'the same session under three roofs, and what a kill takes from each',
     load: async () => (await import('./tcp-session.ts')).story as unknown as Story,
+  },
+  {
+    protocol: 'ftp',
+    tells: 'everything is filed under the connection, and a client that carries it all can come back',
+    load: async () => (await import('./ftp.ts')).story as unknown as Story,
   },
 ];

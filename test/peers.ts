@@ -4,14 +4,11 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { TestContext } from 'vitest';
 
-/**
- * The path of a program, or undefined when this machine does not have it. With AMNESIA_REQUIRE_PEERS=1, as on the machine that
- * has them all, a missing one is a failure: a skipped test proves nothing.
- */
-export function peer(program: string): string | undefined {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+/** The path of a program, or undefined when this machine does not have it. Servers often lie where only root's path leads. */
+export function program(name: string): string | undefined {
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin']) {
     if (folder === '') continue;
-    const path = join(folder, process.platform === 'win32' ? `${program}.exe` : program);
+    const path = join(folder, process.platform === 'win32' ? `${name}.exe` : name);
     try {
       accessSync(path, constants.X_OK);
       return path;
@@ -19,15 +16,25 @@ export function peer(program: string): string | undefined {
       // Not in this folder.
     }
   }
-  if (process.env.AMNESIA_REQUIRE_PEERS === '1') throw new Error(`${missing(program)} (AMNESIA_REQUIRE_PEERS=1)`);
+  return undefined;
+}
+
+/**
+ * The path of a program that a test wants. With AMNESIA_REQUIRE_PEERS=1, as on the machine that has them all, a missing one is
+ * a failure: a skipped test proves nothing.
+ */
+export function peer(name: string): string | undefined {
+  const path = program(name);
+  if (path !== undefined) return path;
+  if (process.env.AMNESIA_REQUIRE_PEERS === '1') throw new Error(`${missing(name)} (AMNESIA_REQUIRE_PEERS=1)`);
   return undefined;
 }
 
 /** The path of a program that a test cannot do without: where it is missing the test is skipped with a line that names it. */
-export function needs(context: TestContext, program: string): string {
-  return peer(program) ?? context.skip(missing(program));
+export function needs(context: TestContext, name: string): string {
+  return peer(name) ?? context.skip(missing(name));
 }
 
-function missing(program: string): string {
-  return `${program} is not installed here, and this test needs it as the other end`;
+export function missing(name: string): string {
+  return `${name} is not installed here, and is needed as the other end`;
 }

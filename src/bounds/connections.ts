@@ -10,6 +10,8 @@ export interface Crowd extends Mouth {
   settled(path: Path): void;
   /** Reads no more from a peer until `caughtUp` resolves. */
   hold(path: Path, caughtUp: Promise<void>): void;
+  /** The guest goes on through this socket, such as TLS over the one it came by; the one it came by ends with it. */
+  exchange(path: Path, socket: Socket): void;
   /** Drops everybody. */
   disperse(): void;
 }
@@ -31,8 +33,16 @@ const FAREWELL = 1_000;
 /** How much of what it says after that is read, in bytes. */
 const DROPPED = 1 << 20;
 
-/** Stands in front of `server` and hands over only the connections that it admits. */
-export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket, path: Path) => void): Crowd {
+/**
+ * Stands in front of `server` and hands over only the connections that it admits. `suffix` ends every path, where a protocol
+ * speaks over UDP as well.
+ */
+export function crowd(
+  server: Server,
+  bounds: Bounds,
+  admitted: (socket: Socket, path: Path) => void,
+  suffix: '' | '/tcp' = '',
+): Crowd {
   /** In order of arrival, so that the first newcomer found is the oldest. */
   const guests = new Map<Path, Guest>();
 
@@ -44,7 +54,7 @@ export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket,
       socket.resetAndDestroy();
       return;
     }
-    const path = pathOf(socket.remoteAddress, socket.remotePort);
+    const path = pathOf(socket.remoteAddress, socket.remotePort) + suffix;
     const guest: Guest = {
       socket,
       newcomer: setTimeout(() => socket.destroy(), bounds.handshake).unref(),
@@ -76,6 +86,15 @@ export function crowd(server: Server, bounds: Bounds, admitted: (socket: Socket,
       if (!guest) return;
       pause(guest);
       void caughtUp.then(() => resume(guest));
+    },
+
+    exchange(path, socket) {
+      socket.on('error', () => {});
+      const guest = guests.get(path);
+      if (!guest) return void socket.destroy();
+      guest.socket.setTimeout(0);
+      guest.socket = socket;
+      socket.setTimeout(bounds.idle, () => socket.destroy());
     },
 
     say(to, bytes) {

@@ -170,10 +170,11 @@ export class Book {
     return found;
   }
 
-  private leaning({ op, holder, key, why, cite, field }: Lean): Note {
+  private leaning({ op, holder, key, why, cite, field, byPath }: Lean): Note {
     const ofClient = holder === 'client';
     const line = (ofClient ? this.client : this.server).get(key);
-    const grave = ofClient ? undefined : this.graves.get(key);
+    const left = byPath && op === 'denies' ? this.leftOnAnotherPath(key) : undefined;
+    const grave = ofClient ? undefined : (this.graves.get(key) ?? left);
     const whose = ofClient ? (this.seesClient ? 'client' : 'the client (not seen from here)') : (this.life ?? 'server');
     const loss = grave?.gone === undefined ? undefined : { written: grave.written, gone: grave.gone };
     const wasWritten =
@@ -181,7 +182,16 @@ export class Book {
       `last written by ${hash(loss.written)} into ${grave?.holder}, ${grave?.leftBehind ? 'left behind' : 'gone'} with ${hash(loss.gone)}`;
     switch (op) {
       case 'denies':
-        if (loss) return { word: 'LOST', field, cite, ...loss, text: `${key} (${grave?.known}): ${wasWritten}` };
+        if (loss) {
+          const another = grave === left ? `; ${key} is another path` : '';
+          return {
+            word: 'LOST',
+            field,
+            cite,
+            ...loss,
+            text: `${grave?.subject} (${grave?.known}): ${wasWritten}${another}`,
+          };
+        }
         if (line)
           return { word: 'hint', field, cite, text: `${whose} has ${key}, and refuses it: nothing was lost here` };
         return { word: 'hint', field, cite, text: `${whose} never had ${key}: nothing was lost here` };
@@ -215,6 +225,15 @@ export class Book {
       case 'clears':
         return { word: 'hint', field, cite, text: `${whose} may forget ${key}: ${why}` };
     }
+  }
+
+  /** What this client had filed under the path it spoke from before, as far as it is known that there is one client only. */
+  private leftOnAnotherPath(key: string): Line | undefined {
+    if (!this.seesClient) return undefined;
+    const before = key.slice(0, key.indexOf('['));
+    return [...this.graves.values()].findLast(
+      ({ subject }) => subject !== key && subject.startsWith(`${before}[client`),
+    );
   }
 
   /** `asked`: a message brought it about. What goes without one goes because a path did. */

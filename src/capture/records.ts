@@ -497,6 +497,7 @@ export class Recorder {
         this.keepWithin(stream, Math.max(stream.lumped.sent, stream.lumped.read), fresh.length);
       }
       for (const [end, packet] of stream.packets) {
+        if (byClient) this.lastOfClient = packet;
         if (end > stream.lumped.read) break;
         packet.read = true;
         stream.packets.delete(end);
@@ -595,7 +596,11 @@ export class Recorder {
       const name = this.name(client);
       const leans = wire
         .leans(message, side, seen)
-        .map((lean) => ({ ...lean, key: lean.key.replace('[path]', `[${name}]`) }));
+        .map((lean) =>
+          lean.key.includes('[path]')
+            ? { ...lean, key: lean.key.replace('[path]', `[${name}]`), byPath: true as const }
+            : lean,
+        );
       const explained = { kind: wire.kind(message), says: wire.says(message), ...this.veiled(bytes, fields), leans };
       const awaits = wire.awaits?.(message, side);
       return awaits === undefined ? explained : { ...explained, awaits };

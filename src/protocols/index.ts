@@ -4,11 +4,13 @@ import type { Card } from './shapes.ts';
 
 /** A card of any protocol, where nobody looks into its state, messages or events. */
 // biome-ignore lint/suspicious/noExplicitAny: state, messages and events are each protocol's own; only it may look inside
-export type AnyCard = Card<any, any, any, any>;
+export type AnyCard = Card<any, any, any, any, any, any>;
 
 const LOADERS = {
   'udp-echo': async () => (await import('./udp-echo/index.ts')).card as AnyCard,
+  dns: async () => (await import('./dns/index.ts')).card as AnyCard,
   'tcp-session': async () => (await import('./tcp-session/index.ts')).card as AnyCard,
+  ftp: async () => (await import('./ftp/index.ts')).card as AnyCard,
 } satisfies Record<string, () => Promise<AnyCard>>;
 
 export const PROTOCOLS = Object.keys(LOADERS);

@@ -17,6 +17,8 @@ export interface Lean {
   holder: 'client' | 'server' | 'packet';
   /** The subject in the holder's facts, such as `session[1]`. `[path]` stands for the client's path, by the name the log gives it. */
   key: string;
+  /** Set by the log: the key is a path, and who comes back on another one has left it behind. */
+  byPath?: true;
   /** One sentence. */
   why: string;
   /** The clause that says so, such as `RFC 862`. */
@@ -31,7 +33,7 @@ export interface Wire<M> {
   /** The longest message this protocol may send, in bytes: what a reader must be ready to keep. */
   longest: number;
   /**
-   * Length of the message that begins at `start`, or undefined while too little of it is here to tell or it is not whole.
+   * On a stream: length of the message that begins at `start`, or undefined while too little of it is here to tell or it is not whole.
    * Throws a {@link WireError} as soon as the bytes can never become a message, from the header alone.
    */
   frame(bytes: Buffer, start: number): number | undefined;

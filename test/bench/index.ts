@@ -1,4 +1,4 @@
-// `npm run bench [-- udp tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
+// `npm run bench [-- udp dns tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
 // something side by side in one run; rates are this machine's.
 
 import { execFile } from 'node:child_process';
@@ -13,6 +13,7 @@ import { REAL_WAITS, REAL_WORLD } from '../../src/lab/world.ts';
 import { card } from '../../src/protocols/udp-echo/index.ts';
 import { durability } from '../durability.ts';
 import { bare, ours } from './contenders.ts';
+import { dns } from './dns.ts';
 import { datagrams, frames } from './load.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
 
@@ -35,6 +36,8 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
       promised('udp-echo tapped / bare dgram', median(tapped?.ratios ?? []), { least: 0.8 }),
     ];
   },
+
+  dns,
 
   async tcp(folder) {
     const contenders = [
