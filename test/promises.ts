@@ -469,16 +469,18 @@ async function overUdp(_card: AnyCard, port: number, messages: readonly Buffer[]
 
 /** Entries with everything rolled by dice left out. */
 export function withoutChance(entries: readonly Entry[]): Entry[] {
-  return entries.map((entry) => {
-    if (entry.is !== 'packet') return entry;
-    const pairs = entry.hex.match(/../g) ?? [];
-    const fields = entry.fields.map((field) => {
-      if (!field.chance) return field;
-      pairs.fill('??' as never, field.start, field.end);
-      return { ...field, value: '?', show: '?' };
-    });
-    return { ...entry, fields, hex: pairs.join('') };
+  return entries.map((entry) => (entry.is === 'packet' ? without(entry, ({ chance }) => chance === true) : entry));
+}
+
+/** A packet without the fields that are chosen, their bytes included. */
+function without<P extends Entry & { is: 'packet' }>(entry: P, isChosen: (field: Field) => boolean): P {
+  const pairs = entry.hex.match(/../g) ?? [];
+  const fields = entry.fields.map((field) => {
+    if (!isChosen(field)) return field;
+    pairs.fill('??' as never, field.start, field.end);
+    return { ...field, value: '?', show: '?' };
   });
+  return { ...entry, fields, hex: pairs.join('') };
 }
 
 export interface Print {
@@ -505,6 +507,8 @@ export function printed(
 function masked(entry: Entry): Entry {
   const still = { ...entry, t_ns: 0 };
   if (still.is === 'life') return { ...still, pid: 12345, port: 54321 };
+  // The system rolls ports, also those that a message tells.
+  if (still.is === 'packet') return without(still, ({ id, chance }) => chance === true && id === 'port');
   if (still.is === 'cut' && still.pid !== undefined) return { ...still, pid: 12345 };
   return still;
 }

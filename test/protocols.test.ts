@@ -2,11 +2,12 @@
 
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SYLLABUS } from '../demos/index.ts';
-import type { Arm } from '../src/lab/arm.ts';
+import { type Arm, settingsFor } from '../src/lab/arm.ts';
 import { judge, litmus } from '../src/lab/litmus.ts';
 import { CUTS } from '../src/lab/story.ts';
+import { temporaryFolder } from '../src/lab/tidy.ts';
 import { PROTOCOLS } from '../src/protocols/index.ts';
 import {
   entriesOf,
@@ -25,6 +26,8 @@ import {
 
 const folderOf = (protocol: string) => fileURLToPath(new URL(`../src/protocols/${protocol}`, import.meta.url));
 const LESSONS = await Promise.all(SYLLABUS.map(async (lesson) => ({ ...lesson, story: await lesson.load() })));
+const { path: FOLDER, remove } = temporaryFolder();
+afterAll(remove);
 
 test('every protocol has a lesson, and every lesson a protocol with a telling for each of its designs', () => {
   const folders = readdirSync(folderOf('.'), { withFileTypes: true }).filter((each) => each.isDirectory());
@@ -45,10 +48,12 @@ describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
     const subject: Subject = { story, design };
     const { card } = story;
     const telling = story.designs[design];
-    const rules = card.designs[design]?.rules;
+    let rules: (typeof card.designs)[string]['rules'] | undefined;
     let control: Arm;
 
     beforeAll(async () => {
+      const configured = (await card.configure?.(settingsFor(card, 1), FOLDER)) ?? card;
+      rules = configured.designs[design]?.rules;
       control = await play(subject);
     });
 

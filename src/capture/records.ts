@@ -419,7 +419,10 @@ export class Recorder {
       const event = `${what} by ${fromClient ? 'client' : 'server'}`;
       // The other end's view of what has its row already.
       if (links.has(event)) return;
+      // A data connection ends with its data: the other end's FIN says nothing, and races with what is said on the first connection.
+      const ended = data && what === 'fin sent' && (links.has(`${what} by client`) || links.has(`${what} by server`));
       links.add(event);
+      if (ended) return;
     }
     const name = this.clientName(client, data);
     const opened = data ? { opened: data.opened } : {};

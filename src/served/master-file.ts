@@ -1,10 +1,23 @@
 // What a zone file says: the master files of RFC 1035 §5, read record by record.
 
-import { type Name, ROOT } from './name.ts';
+import { type Bytes, type Name, ROOT } from './name.ts';
 import { readTyped } from './rdata.ts';
-import { shown, Words, ZoneError, type ZoneRecord } from './words.ts';
+import { shown, Words, ZoneError } from './words.ts';
 
-export { ZoneError, type ZoneRecord };
+export { ZoneError };
+
+/** One resource record, and where it was written. */
+export interface ZoneRecord {
+  /** In the case it was written in. */
+  owner: Name;
+  type: number;
+  /** In seconds. */
+  ttl: number;
+  /** As bytes of a message, names uncompressed. */
+  rdata: Bytes;
+  file: string;
+  line: number;
+}
 
 export interface MasterFileOptions {
   /** Names the file in errors. */

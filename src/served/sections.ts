@@ -114,7 +114,6 @@ export class Sections {
  * so every pointer does, but for those to the whole name asked.
  */
 export function moved({ records, pointers }: Movable, by: number): Buffer {
-  if (by === 0) return records;
   const bytes = Buffer.from(records);
   for (const at of pointers) {
     const pointer = u16At(bytes, at) + by;

@@ -65,6 +65,8 @@ export async function sendFile(source: Source, socket: Socket, options: FileTran
       // Somebody has cut the file meanwhile, and what was promised is not there.
       if (got === 0) throw new FolderError('beyond');
       writing = line.write(encode(buffers[filling].subarray(0, got)));
+      // It may fail while the next piece is being read: that is seen when it is awaited.
+      writing.catch(() => {});
       position += got;
       most = Math.min(most * 2, LARGEST);
       filling = filling === 0 ? 1 : 0;
@@ -132,6 +134,7 @@ export async function receiveFile(socket: Socket, upload: Upload, options: FileT
     }
     const rest = decode?.(undefined);
     if (rest?.length) await upload.write([rest]);
+    await line.confirm();
     socket.destroySoon();
     return line.moved;
   } catch (error) {
@@ -227,8 +230,17 @@ class Line {
     this.#options.progress?.(this.moved);
   }
 
+  /**
+   * After the peer's end: was it one? libuv reports a reset that arrives together with bytes as an end, and a file that was cut
+   * off would pass for whole. To send nothing sends nothing, and fails where there is no connection any more.
+   */
+  async confirm(): Promise<void> {
+    await this.write(Buffer.alloc(0));
+  }
+
   /** Ends our side, and resolves when that is with the kernel; it takes care of the rest. */
   async finish(): Promise<void> {
+    this.check();
     await new Promise<void>((resolve, reject) => {
       this.#socket.end((error?: Error) => (error ? reject(error) : resolve()));
     });

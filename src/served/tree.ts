@@ -1,9 +1,10 @@
 // All names of a zone and what stands at each: the records put in order, and every rule a zone must keep to be served.
 
+import type { ZoneRecord } from './master-file.ts';
 import { ASTERISK, type Bytes, lower, type Name, nameText, parentOf } from './name.ts';
-import { CNAME, layoutOf, MX, NS, SOA, SRV } from './rdata.ts';
+import { CNAME, DS, layoutOf, MX, NS, SOA, SRV } from './rdata.ts';
 import type { Movable } from './sections.ts';
-import { ZoneError, type ZoneRecord } from './words.ts';
+import { ZoneError } from './words.ts';
 
 /**
  * What the zone says to one question. The sections are wire bytes for a message whose question's name begins at byte 12 (a TCP length
@@ -167,6 +168,8 @@ function checkNewSet({ origin }: Growing, owner: Name, node: Node, record: ZoneR
     throw wrong(record, `${nameText(owner)} has an SOA inside ${nameText(origin)}: another zone is a file of its own`);
   if (type === CNAME && owner === origin)
     throw wrong(record, `${nameText(owner)} is the zone itself and no alias (CNAME): it has an SOA (RFC 1034 §3.6.2)`);
+  if (type === DS && owner === origin)
+    throw wrong(record, `${nameText(owner)} is the zone itself: its DS belongs to the zone above (RFC 4035 §2.4)`);
   if (node.sets && (type === CNAME || node.sets.type === CNAME))
     throw wrong(record, `${nameText(owner)} is an alias (CNAME) and can have no other record (RFC 1034 §3.6.2)`);
   if (type === NS && owner.startsWith(ASTERISK))

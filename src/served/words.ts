@@ -17,19 +17,6 @@ export class ZoneError extends Error {
   }
 }
 
-/** One resource record, and where it was written. */
-export interface ZoneRecord {
-  /** In the case it was written in. */
-  owner: Name;
-  type: number;
-  /** In seconds. */
-  ttl: number;
-  /** As bytes of a message, names uncompressed. */
-  rdata: Bytes;
-  file: string;
-  line: number;
-}
-
 /** The longest time, in seconds: a TTL is a positive number of 31 bits (RFC 2181 §8). */
 const LONGEST = 2 ** 31 - 1;
 const SECONDS = new Map([

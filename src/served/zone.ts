@@ -1,6 +1,7 @@
 // What a zone has to say to a question: RFC 1034 §4.3.2, with wildcards by RFC 4592 and negative answers by RFC 2308.
 
 import { Writer } from '../wire/fields.ts';
+import type { ZoneRecord } from './master-file.ts';
 import { ASTERISK, lower, NAME, type Name, nameText, parentOf } from './name.ts';
 import { A, AAAA, ANY, CNAME, DS, HINFO, SOA } from './rdata.ts';
 import { type Movable, moved, Sections } from './sections.ts';
@@ -15,7 +16,7 @@ import {
   readyFor,
   setOf,
 } from './tree.ts';
-import { u8, type ZoneRecord } from './words.ts';
+import { u8 } from './words.ts';
 
 export type { Answer };
 
@@ -39,7 +40,7 @@ type Found =
 
 /** How many CNAMEs are followed. A reader can go on by itself: it asks for the last one. */
 const CHAIN = 16;
-/** No type of question. It stands for all but CNAME, DS and ANY, where an alias leads out of the zone and the type makes no difference. */
+/** No type of question. It stands for all but CNAME and ANY, where an alias comes to nothing in this zone and the type makes no difference. */
 const WHATEVER = -1;
 const NONE: readonly number[] = [];
 const REFUSED: Answer = answered(5, 0, 0, 0, Buffer.alloc(0));
@@ -147,7 +148,7 @@ export function buildZone(records: Iterable<ZoneRecord>, file: string): Zone {
 
   /** An alias, what it leads to, and so on, as far as this zone knows (RFC 1034 §4.3.2, step 3a). */
   function followed(asked: Name, type: number, source: Name, node: Node): Answer {
-    const known = source === asked && type !== DS && readyFor(node, WHATEVER);
+    const known = source === asked && readyFor(node, WHATEVER);
     if (known) return known;
     const out = new Sections(asked);
     const met = new Set<Name>();

@@ -1,4 +1,4 @@
-// `npm run bench [-- udp dns tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
+// `npm run bench [-- udp dns ftp tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
 // something side by side in one run; rates are this machine's.
 
 import { execFile } from 'node:child_process';
@@ -14,6 +14,7 @@ import { card } from '../../src/protocols/udp-echo/index.ts';
 import { durability } from '../durability.ts';
 import { bare, ours } from './contenders.ts';
 import { dns } from './dns.ts';
+import { ftp } from './ftp.ts';
 import { datagrams, frames } from './load.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
 
@@ -38,6 +39,7 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
   },
 
   dns,
+  ftp,
 
   async tcp(folder) {
     const contenders = [
