@@ -48,9 +48,13 @@ const ASCII: Print = { look: { ascii: true } };
 
 describe.each([
   ['udp-echo', 'plain'],
+  ['dns', 'plain'],
+  ['dns', 'cookie'],
   ['tcp-session', 'memory'],
   ['tcp-session', 'connection'],
   ['tcp-session', 'disk'],
+  ['ftp', 'memory'],
+  ['ftp', 'carried'],
 ])('%s/%s', (protocol, design) => {
   let entries: Entry[];
   let book: Ledger;

@@ -59,7 +59,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const exposed = !(host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.')));
   if (exposed && !options.expose)
     throw new UsageError(
-      `${options.host} can be reached by others, and this server asks nobody for a password. Type: amnesia serve ${name} --host ${options.host} --expose`,
+      `${options.host} can be reached by others, and anybody there could use this server. Type: amnesia serve ${name} --host ${options.host} --expose`,
     );
 
   const holds = card.designs[design]?.holds;
@@ -104,7 +104,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     const notice = (text: string) => (options.json ? process.stderr.write(`${text}\n`) : out.text(text));
     if (exposed)
       notice(
-        `WARNING: ${name} listens on ${options.host}, reachable through ${interfaces()}, without any authentication`,
+        `WARNING: ${name} listens on ${options.host}, reachable through ${interfaces()}: anybody there can use it`,
       );
     notice(
       `${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`,

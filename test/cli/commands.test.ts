@@ -12,7 +12,7 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     ['--bogus', 'Unknown argument: bogus', 'amnesia --help'],
     ['list extra', 'Unknown argument: extra', 'amnesia list --help'],
     ['demo', 'demo needs a protocol', 'amnesia demo udp-echo'],
-    ['demo ftp', 'there is no protocol "ftp"; there are udp-echo, tcp-session', 'amnesia list'],
+    ['demo gopher', 'there is no protocol "gopher"; there are udp-echo, dns, tcp-session, ftp', 'amnesia list'],
     ['demo tcp-session/paper', 'tcp-session has no design "paper"', 'amnesia demo tcp-session/memory'],
     ['demo tcp-session/', 'tcp-session has no design ""', 'amnesia demo tcp-session/memory'],
     ['demo udp-echo/__proto__', 'udp-echo has no design "__proto__"', 'amnesia demo udp-echo/plain'],
@@ -42,14 +42,17 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     ['serve udp-echo --rate -1', '--rate takes one whole number from 0 on', 'amnesia serve --help'],
     [
       'serve udp-echo --host 0.0.0.0',
-      'asks nobody for a password',
+      'anybody there could use this server',
       'amnesia serve udp-echo/plain --host 0.0.0.0 --expose',
     ],
     [
       'serve udp-echo --host 127.example.org',
-      'asks nobody',
+      'anybody there',
       'amnesia serve udp-echo/plain --host 127.example.org --expose',
     ],
+    ['serve udp-echo --zone z', '--zone means nothing to udp-echo/plain', 'amnesia serve udp-echo/plain'],
+    ['serve dns --root .', '--root means nothing to dns/plain', 'amnesia serve dns/plain'],
+    ['serve ftp --rate 5', '--rate is for datagrams', 'amnesia serve ftp/memory'],
     ['explain', 'explain needs the number of a row', 'amnesia explain 5'],
     ['explain first', 'explain takes one whole number from 1 on', 'amnesia explain --help'],
   ])('amnesia %s', async (typed, says, advice) => {
@@ -77,7 +80,7 @@ describe('amnesia list', () => {
   test('names every protocol and design, one line each', async () => {
     const { code, out, err } = await amnesia(['list'], { env });
     expect({ code, err }).toEqual({ code: 0, err: '' });
-    for (const name of ['udp-echo/plain', 'tcp-session/memory', 'tcp-session/connection', 'tcp-session/disk'])
+    for (const name of ['udp-echo/plain', 'dns/cookie-shared', 'tcp-session/memory', 'tcp-session/disk', 'ftp/carried'])
       expect(out.match(new RegExp(`^ +${name} `, 'gm')), name).toHaveLength(1);
   });
 
@@ -91,7 +94,9 @@ describe('amnesia list', () => {
       ]),
     ).toEqual([
       ['udp-echo', 'udp', ['plain']],
+      ['dns', 'udp+tcp', ['plain', 'cookie', 'cookie-shared']],
       ['tcp-session', 'tcp', ['memory', 'connection', 'disk']],
+      ['ftp', 'tcp', ['memory', 'carried']],
     ]);
     expect((await amnesia(['list', '--ascii'], { env })).out).toMatch(/^[\n -~]+$/);
   });
@@ -112,6 +117,7 @@ describe('amnesia litmus udp-echo', () => {
       ['forget', 'untouched', ['1', '2', '3']],
       ['path', 'untouched', ['1', '2', '3']],
       ['kill', 'untouched', ['1', '2', '3']],
+      ['swap', 'untouched', ['1', '2', '3']],
     ]);
   });
 
@@ -157,7 +163,14 @@ describe('help and completion', () => {
       'tcp-session/connection',
       'tcp-session/disk',
     ]);
-    expect(await complete('demo', 'udp-echo', '--cut', '')).toEqual(['kill', 'forget', 'path', 'store', 'none']);
+    expect(await complete('demo', 'udp-echo', '--cut', '')).toEqual([
+      'kill',
+      'forget',
+      'path',
+      'swap',
+      'store',
+      'none',
+    ]);
     // The shell chooses among them.
     expect(await complete('demo', 'udp-echo', '--pre')).toContain('--predict');
   });

@@ -71,6 +71,11 @@ describe('a demo tells its story', () => {
     ['tcp-session/memory', 'forget', '2', 'broken'],
     ['tcp-session/disk', 'kill', 'send 2 ACK', 'recovered'],
     ['tcp-session/disk', 'store', '2', 'broken'],
+    ['tcp-session/disk', 'swap', '2', 'broken'],
+    ['dns/cookie', 'swap', '2', 'recovered'],
+    ['dns', 'kill', 'send 6 RESPONSE', 'recovered'],
+    ['ftp', 'forget', '2', 'broken'],
+    ['ftp/carried', 'path', '4', 'recovered'],
   ])('%s --cut %s --at "%s" is %s', async (protocol, cut, at, verdict) => {
     const [run, ...entries] = records(await demo(protocol, '--cut', cut, '--at', at, '--json'));
     expect(run).toMatchObject({ is: 'run', cut, at, verdict });

@@ -138,7 +138,7 @@ describe('other machines', () => {
     const { out } = await server.stop();
     const warnings = out.split('\n').filter((line) => line.startsWith('WARNING'));
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toMatch(/listens on 0\.0\.0\.0, reachable through .*127\.0\.0\.1.*without any authentication$/);
+    expect(warnings[0]).toMatch(/listens on 0\.0\.0\.0, reachable through .*127\.0\.0\.1.*: anybody there can use it$/);
   });
 
   test.each(['localhost', '127.0.0.2'])('%s is this machine: no warning, and no --expose needed', async (host) => {
