@@ -120,6 +120,17 @@ describe('a connection: both ends write down what they see', () => {
     expect(of('client', port)).toEqual(['connected', 'sent one!', 'fin sent', 'fin read']);
   });
 
+  test('a write of no bytes, which only asks whether the connection still stands, is nothing', async () => {
+    const { of } = tapped();
+    const { port } = await listening((socket) => socket.resume().end());
+    const socket = client(port);
+    await once(socket, 'connect');
+    await new Promise((done) => socket.write(Buffer.alloc(0), done));
+    socket.end('x');
+    await closed(socket.resume());
+    expect(of('client', port).filter((what) => what.startsWith('sent'))).toEqual(['sent x']);
+  });
+
   test('only what leads to the wanted port is tapped', async () => {
     const traces: Trace[] = [];
     const { port } = await listening((socket) => socket.end());

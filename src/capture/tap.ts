@@ -240,6 +240,8 @@ function tapSocket(socket: net.Socket, options: TapOptions): void {
 }
 
 function bytesPass(options: TapOptions, way: 'sent' | 'read', local: Path, remote: Path, bytes: Buffer): void {
+  // Whoever writes nothing only asks whether the connection still stands: on a stream, nothing is nothing.
+  if (bytes.length === 0) return;
   options.sink(passing(options, 'tcp', way, local, remote, bytes));
   options.watch?.(way === 'read' ? 'read' : 'send', 'tcp', local, remote, bytes);
 }

@@ -1,7 +1,7 @@
 // What a stranger can and cannot do to a folder that is served to them.
 
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -555,6 +555,26 @@ describe('quota', () => {
     await put(folder, '/b', 'z'.repeat(60));
   });
 
+  test('a file that has another name gives nothing back with one of them', async () => {
+    const { folder, root } = await served({}, { quota: 100 });
+    await put(folder, '/a', 'x'.repeat(100));
+    linkSync(join(root, 'a'), join(root, 'b'));
+    await folder.removeFile('/a');
+    await expect(put(folder, '/c', 'x')).rejects.toMatchObject(refused('quota'));
+    await folder.removeFile('/b');
+    await put(folder, '/c', 'x');
+  });
+
+  test('the last name that is left is given once, however many ask for it at a time', async () => {
+    const { folder, root } = await served({}, { names: 1 });
+    const uploads = await Promise.all(['/a', '/b', '/c'].map((path) => folder.write(path)));
+    const outcomes = await Promise.allSettled(uploads.map((upload) => upload.commit()));
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject(refused('quota'));
+    expect(await readdir(root)).toHaveLength(1);
+  });
+
   test('names are counted as well', async () => {
     const { folder, root } = await served({ old: '' }, { names: 2 });
     await folder.makeFolder('/a');
@@ -614,6 +634,7 @@ describe('folders and names', () => {
     expect(await text(folder, '/b/y')).toBe('x');
     await folder.rename('/b/y', '/b/y');
     expect(await text(folder, '/b/y')).toBe('x');
+    await folder.rename('/b', '/b');
     await folder.rename('/b', '/c');
     expect(await names(folder, '/c')).toEqual(['y']);
     await expect(folder.rename('/c', '/a')).rejects.toMatchObject(refused('exists'));

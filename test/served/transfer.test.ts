@@ -510,6 +510,22 @@ describe('receiving a file', () => {
       }
     });
 
+    test('when all has arrived, and it is only being made sure of that', async () => {
+      const { folder, root } = await served();
+      const { ours, theirs } = await pair();
+      const controller = new AbortController();
+      const { write } = ours;
+      ours.write = ((...given: Parameters<typeof write>) => {
+        const taken = write.apply(ours, given);
+        controller.abort();
+        return taken;
+      }) as typeof write;
+      theirs.end('all of it');
+      const receiving = receiveFile(ours, await folder.write('/file'), { signal: controller.signal });
+      await expect(receiving).rejects.toMatchObject(aborted);
+      expect(readdirSync(root)).toEqual([]);
+    });
+
     test('and takes nothing more from the peer', async () => {
       const { ours, theirs } = await pair();
       const controller = new AbortController();
@@ -663,12 +679,14 @@ describe('text', () => {
     const { ours, theirs } = await pair();
     theirs.resume();
     const controller = new AbortController();
+    let asked = 0;
     async function* lines() {
       yield 'one';
       controller.abort();
-      yield 'two';
+      for (; asked < 10; asked++) yield 'more';
     }
     await expect(sendText(lines(), ours, { signal: controller.signal })).rejects.toMatchObject(reason('aborted'));
+    expect(asked).toBe(0);
   });
 });
 
