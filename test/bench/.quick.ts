@@ -1,4 +1,9 @@
-import { ftp } from './ftp.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
-const {path,remove}=temporaryFolder();
-try { await ftp(path); } finally { await remove(); }
+import { ftp } from './ftp.ts';
+
+const { path, remove } = temporaryFolder();
+try {
+  await ftp(path);
+} finally {
+  await remove();
+}

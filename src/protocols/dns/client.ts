@@ -178,8 +178,9 @@ export async function connect({ host, port, world, waits, design }: ClientOption
       for (let returns = 0; returns <= RETURNS; returns++) {
         const before = replies.size;
         line = await dialUntilAnswered();
-        await converse(line, all, replies);
-        line = undefined;
+        await converse(line, all, replies).finally(() => {
+          line = undefined;
+        });
         if (replies.size === all.length) return replies;
         // Whoever answers something each time is asked for the rest as often as it takes.
         if (replies.size > before) returns = 0;

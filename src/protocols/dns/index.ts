@@ -16,6 +16,9 @@ type DnsCard = Card<State, Message, Event, DnsClient>;
 /** Answers over UDP per network and second: far more than a person asks, far less than a flood needs. */
 const RATE = 200;
 
+/** The key of a card that nobody has configured, and so nobody serves. A server that is to share one must be given it. */
+const NOBODYS = '0'.repeat(32);
+
 export const card: DnsCard = {
   name: 'dns',
   calls: 'dns',
@@ -28,7 +31,7 @@ export const card: DnsCard = {
   designs: designsFor(
     once(() => zoneIn(EXAMPLE_ZONE, 'example.zone')),
     RATE,
-    undefined,
+    NOBODYS,
   ),
   serve,
   connect,

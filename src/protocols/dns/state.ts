@@ -132,12 +132,13 @@ export function rulesFor(zone: () => Zone, { cookies, rate }: Options): Rules<St
     if (query.answers + query.authority > 0 || query.additional > 2) return reply(query, proof, RCODE.FORMERR);
     if (question.class !== CLASS_IN) return reply(query, proof, RCODE.REFUSED);
 
-    const { rcode, ...found } = zone().answer(question.name, question.type);
-    const whole = reply(query, proof, rcode, found);
+    const found = zone().answer(question.name, question.type);
+    const whole = reply(query, proof, found.rcode, found);
     const length = lengthOf(whole);
     if (over === 'tcp') return length > LONGEST ? reply(query, proof, RCODE.SERVFAIL) : whole;
     const takes = edns ? Math.min(DATAGRAM, Math.max(UNSAID, edns.size)) : UNSAID;
-    return length > takes ? reply(query, proof, rcode, { ...CUT_SHORT, authoritative: found.authoritative }) : whole;
+    if (length <= takes) return whole;
+    return reply(query, proof, found.rcode, { ...CUT_SHORT, authoritative: found.authoritative });
   }
 
   /** Whether the client shows a cookie that was made here for this address, and the cookie it is to be sent (RFC 7873 §5.2). */

@@ -188,7 +188,7 @@ const ID: Spec<number> = {
   label: 'ID',
   chance: true,
   show: (id) => `0x${id.toString(16).padStart(4, '0')}`,
-  gloss: () => 'rolled by who asks and copied by who answers: it tells which question this belongs to',
+  gloss: () => 'the client’s number for this question, copied into the answer: the only link between the two',
 };
 const FLAGS: Spec<number> = { id: 'flags', label: 'Flags' };
 const bit = (id: string, label: string, set: string, unset: string): Spec<number> => ({
@@ -328,7 +328,7 @@ const UDP_SIZE: Spec<number> = {
 const EXTENDED: Spec<number> = {
   id: 'rcode',
   label: 'Extended RCODE',
-  gloss: (upper) => `the upper eight bits of the RCODE${upper === 0 ? '' : `: ${upper} × 16 to add to it`}`,
+  gloss: () => 'the upper eight bits of the RCODE: none are set',
 };
 const VERSION: Spec<number> = { id: 'version', label: 'EDNS version' };
 const DO = bit('do', 'DO', 'I want signatures (DNSSEC)', 'I do not want signatures');
@@ -424,7 +424,7 @@ export const wire: Wire<Message> = {
     const opcode = (flags & FLAG.opcode) >>> 11;
     const about = question ? ` ${asked(question, nameText(question.name))}` : '';
     if ((flags & FLAG.response) === 0) {
-      const proof = edns?.cookie ? (edns.cookie.length > 8 ? ', with the server’s cookie' : ', with a cookie') : '';
+      const proof = edns?.cookie ? (edns.cookie.length > 8 ? ', server cookie' : ', client cookie') : '';
       return `${opcode === 0 ? '' : `${OPCODES[opcode] ?? opcode}`}${about}${proof}`.trim();
     }
     const truncated = flags & FLAG.truncated ? ', cut short' : '';
@@ -556,6 +556,10 @@ function prefix(reader: Reader): void {
 
 /** The header, and everything after it as it stands. */
 function header(reader: Reader, over: Over): Message {
+  if (reader.left < HEADER) {
+    const at = over === 'tcp' ? PREFIX : 0;
+    reader.wrong(`the header needs ${HEADER} bytes and ${reader.left} are left`, 'RFC 1035 §4.1.1', at);
+  }
   return {
     over,
     id: reader.u16(ID),
@@ -609,7 +613,7 @@ function readRecord(walk: Walk, section: Section, nth: number, message: Message)
   if (isOpt) {
     if (section !== 'ar') wrongAt(walk, at, 'an OPT record stands among the others', 'RFC 6891 §6.1.1');
     if (message.edns) wrongAt(walk, at, 'a second OPT record', 'RFC 6891 §6.1.1');
-    message.edns = readOpt(walk, where);
+    message.edns = readOpt(walk, where, message.flags & FLAG.rcode);
     return;
   }
   name(walk, where, NAME);
@@ -709,13 +713,14 @@ function strings(reader: Reader, where: string): string {
   return said.join(' ');
 }
 
-function readOpt(walk: Walk, where: string): Edns {
+/** `lower`: the four bits of the RCODE that are in the header. */
+function readOpt(walk: Walk, where: string, lower: number): Edns {
   const { reader } = walk;
   reader.raw(own(reader, where, ROOT), 1);
   reader.u16(own(reader, where, TYPE_FIELD));
   const edns: Edns = {
     size: reader.u16(own(reader, where, UDP_SIZE)),
-    extended: reader.u8(own(reader, where, EXTENDED)),
+    extended: reader.u8(extendedOver(reader, where, lower)),
     version: reader.u8(own(reader, where, VERSION)),
     dnssec: reader.bits(own(reader, where, DO), 0x80) === 1,
     cookie: undefined,
@@ -736,6 +741,18 @@ function readOpt(walk: Walk, where: string): Edns {
     }
   });
   return edns;
+}
+
+/** The upper bits of a code mean something only together with the lower ones. */
+function extendedOver(reader: Reader, where: string, lower: number): Spec<number> {
+  const spec = own(reader, where, EXTENDED);
+  if (!reader.fields) return spec;
+  const together = (upper: number) => (upper << 4) | lower;
+  const gloss = (upper: number) =>
+    upper === 0
+      ? spec.gloss?.(upper)
+      : `with the lower four bits in the header: ${together(upper)} ${rcodeName(together(upper))}`;
+  return { ...spec, gloss };
 }
 
 function readCookie({ reader, start }: Walk, where: string): Buffer {
