@@ -205,8 +205,11 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     }
     this.options.wire.write(this.writer, action.say);
     // An empty datagram is one too.
-    if (overOf(action.to, this.options.transport) === 'udp')
-      this.outgoing.push({ to: action.to, bytes: this.writer.take() });
+    if (overOf(action.to, this.options.transport) === 'tcp') return;
+    const bytes = this.writer.take();
+    // Nothing that was decided before can wait where nothing is written down, and a datagram gains nothing by company.
+    if (this.acting || this.outgoing.length > 0 || this.options.journal) this.outgoing.push({ to: action.to, bytes });
+    else this.mouth?.say(action.to, bytes);
   }
 
   /** Puts what the writer holds into the queue. */

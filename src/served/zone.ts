@@ -26,7 +26,7 @@ export interface Zone {
   /** Names that own records. */
   names: number;
   records: number;
-  /** `name` in wire format, in the case it was asked in, without pointers. */
+  /** `name` begins with the name in wire format, in the case it was asked in, without pointers; what follows is not looked at. */
   answer(name: Buffer, type: number): Answer;
 }
 
@@ -62,8 +62,11 @@ export function buildZone(records: Iterable<ZoneRecord>, file: string): Zone {
 
   /** The name in lower case, as a key. Of all that a question needs, only this is made anew each time. */
   function keyOf(name: Buffer): Name {
-    for (let at = 0; at < name.length; at++) scratch[at] = LOWER[name[at] as number] as number;
-    return scratch.toString('latin1', 0, name.length);
+    let at = 0;
+    for (let length = name[0] as number; length > 0; length = name[at] as number)
+      for (const end = at + 1 + length; at < end; at++) scratch[at] = LOWER[name[at] as number] as number;
+    scratch[at++] = 0;
+    return scratch.toString('latin1', 0, at);
   }
 
   function respond(asked: Name, type: number, known: Node | undefined): Answer {

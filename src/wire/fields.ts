@@ -168,6 +168,9 @@ export function u32At(bytes: Buffer, at: number): number {
   return ((byteAt(bytes, at) << 24) | (byteAt(bytes, at + 1) << 16) | u16At(bytes, at + 2)) >>> 0;
 }
 
+/** Up to here bytes are copied one by one. */
+const FEW = 64;
+
 /** Where messages are written. Bytes handed out by {@link take} are never written again, so a socket may keep them. */
 export class Writer {
   private slab: Buffer;
@@ -204,8 +207,13 @@ export class Writer {
   }
 
   raw(bytes: Buffer): void {
-    this.room(bytes.length);
-    this.at += bytes.copy(this.slab, this.at);
+    const { length } = bytes;
+    this.room(length);
+    const { slab, at } = this;
+    // For a few bytes the way into native code and back takes longer than the copying.
+    if (length > FEW) bytes.copy(slab, at);
+    else for (let next = 0; next < length; next++) slab[at + next] = byteAt(bytes, next);
+    this.at = at + length;
   }
 
   /** Hands over what was written since the last call. */

@@ -102,7 +102,7 @@ export async function connect({ host, port, world, waits, design }: ClientOption
       over,
       id,
       bytes,
-      question: Buffer.concat(body).subarray(0, (question?.name.length ?? 0) + 4),
+      question: Buffer.concat(body).subarray(0, (question?.length ?? 0) + 4),
     };
     state.pending.set(id, asked);
     return asked;

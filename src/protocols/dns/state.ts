@@ -183,7 +183,7 @@ function reply(query: Message, { cookie }: Proof, rcode: number, found: Found = 
   const body: Buffer[] = [];
   // Of several questions none is answered, so none is repeated.
   const repeated = query.questions === 1 && question !== undefined;
-  if (repeated) body.push(questionBytes(query, question.name.length + 4));
+  if (repeated) body.push(questionBytes(query, question.length + 4));
   if (found.records.length > 0) body.push(found.records);
   if (edns) body.push(optRecord(DATAGRAM, rcode >>> 4, edns.dnssec, cookie));
   return {

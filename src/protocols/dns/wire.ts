@@ -42,8 +42,10 @@ export interface Message {
 }
 
 export interface Question {
-  /** As it stands on the wire: labels with their lengths, in the case that was asked, up to the empty one. */
+  /** Begins with the name as it stands on the wire: labels with their lengths, in the case that was asked, up to the empty one. */
   name: Buffer;
+  /** Of the name, in bytes. */
+  length: number;
   type: number;
   class: number;
 }
@@ -389,7 +391,7 @@ export const wire: Wire<Message> = {
     };
     const message = header(reader, over);
     for (let nth = 1; nth <= message.questions; nth++) {
-      const question = readQuestion(walk, nth);
+      const question = readQuestion(walk, nth, message);
       message.question ??= question;
     }
     readRecords(walk, 'an', message.answers, message);
@@ -589,13 +591,16 @@ function flagByFlag(reader: Reader): number {
   return flags | reader.bits(RCODE_BITS, 0x0f);
 }
 
-function readQuestion(walk: Walk, nth: number): Question {
+function readQuestion(walk: Walk, nth: number, { body }: Message): Question {
   const { reader } = walk;
   const where = reader.fields ? `qd${nth}` : '';
   const start = reader.at;
   name(walk, where, NAME);
+  // The first one begins where the body does: one view on the bytes serves for both.
+  const [whole] = body;
   return {
-    name: reader.bytes.subarray(start, reader.at),
+    name: nth === 1 && whole ? whole : reader.bytes.subarray(start, reader.end),
+    length: reader.at - start,
     type: reader.u16(own(reader, where, TYPE_FIELD)),
     class: reader.u16(own(reader, where, CLASS)),
   };
@@ -884,7 +889,7 @@ function answerText(message: Message): string {
   const said = { answer: [] as string[], authority: [] as string[] };
   const walk: Walk = { reader, start: 0, origin: 0, said };
   const again = header(reader, 'udp');
-  for (let nth = 1; nth <= again.questions; nth++) readQuestion(walk, nth);
+  for (let nth = 1; nth <= again.questions; nth++) readQuestion(walk, nth, again);
   readRecords(walk, 'an', again.answers, again);
   readRecords(walk, 'ns', again.authority, again);
   const { answer, authority } = said;

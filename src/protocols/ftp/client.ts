@@ -54,6 +54,7 @@ export async function connect({ host, port, waits, design }: ClientOptions): Pro
         return ftp;
       } catch (error) {
         ftp.close();
+        if (!isLost(error)) throw error;
         if (attempt >= DIALS) throw new Error(`no answer from ${host}:${port} after ${DIALS} tries`, { cause: error });
         await waits.redial(attempt);
       }
@@ -81,7 +82,7 @@ export async function connect({ host, port, waits, design }: ClientOptions): Pro
         return await say(ftp);
       } catch (error) {
         if (returns >= RETURNS || !ftp) throw error;
-        if (ftp.closed) await waits.redial(0);
+        if (ftp.closed && isLost(error)) await waits.redial(0);
         // The connection is the same, and the server does not know us any more.
         else if (carries && carried.login && error instanceof FTPError && error.code === 530) await tellAgain(ftp);
         else throw error;
@@ -164,9 +165,11 @@ export async function connect({ host, port, waits, design }: ClientOptions): Pro
     },
 
     async close() {
-      if (!line || line.closed) return;
-      const { socket } = line.ftp;
-      await line.send('QUIT');
+      const leaving = line;
+      line = undefined;
+      if (!leaving || leaving.closed) return;
+      const { socket } = leaving.ftp;
+      await leaving.send('QUIT');
       // The server hangs up now, and goes first. That is no news any more, so basic-ftp need not hear of it.
       socket.removeAllListeners().on('error', () => {});
       socket.once('end', () => socket.destroy()).setTimeout(FAREWELL, () => socket.destroy());
@@ -175,6 +178,14 @@ export async function connect({ host, port, waits, design }: ClientOptions): Pro
       await closed;
     },
   };
+}
+
+/** The other end is gone: dialling again may help. What it said, or said too much of, would be no better the next time. */
+function isLost(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return (
+    /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE)$/.test(String(code)) || /FIN packet|closed connection/.test(message)
+  );
 }
 
 /** A reply without its code. */

@@ -12,7 +12,7 @@ import { receiveFile, sendFile, sendText, TransferError } from '../../served/tra
 import { Reader } from '../../wire/fields.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
 import type { Data, Deed, Failure, Outcome, TransferDeed } from './state.ts';
-import { type Command, lineIn, type Message } from './wire.ts';
+import { type Command, LF, lineIn, type Message } from './wire.ts';
 
 /** What a server is given to serve. */
 export interface House {
@@ -50,6 +50,8 @@ interface Line {
   waiting: Buffer;
   /** Within a command that is too long to be heard. */
   skipping: boolean;
+  /** A line was heard without its last byte; should that still come, it belongs there. */
+  early: boolean;
   /** Deeds whose outcome is not known yet: until then, the next command waits. */
   busy: number;
   /** Aborted when the connection is gone. */
@@ -84,6 +86,7 @@ export function serveFrom(house: House, given: Partial<Patience> = {}) {
     /** What is under way: a server that is closed lets its files go first. */
     const deeds = new Set<Promise<void>>();
     const reader = new Reader(Buffer.alloc(0));
+    let { port } = at;
 
     const guests = crowd(server, bounds, (socket, path) => {
       const line: Line = {
@@ -91,6 +94,7 @@ export function serveFrom(house: House, given: Partial<Patience> = {}) {
         socket,
         waiting: Buffer.alloc(0),
         skipping: false,
+        early: false,
         busy: 0,
         gone: new AbortController(),
         transfer: undefined,
@@ -130,7 +134,11 @@ export function serveFrom(house: House, given: Partial<Patience> = {}) {
     function attend(line: Line): void {
       line.socket.on('data', (chunk: Buffer) => {
         if (line.over) return;
-        line.waiting = line.waiting.length === 0 ? chunk : Buffer.concat([line.waiting, chunk]);
+        const rest = line.early && chunk[0] === LF ? chunk.subarray(1) : chunk;
+        line.waiting = line.waiting.length === 0 ? rest : Buffer.concat([line.waiting, rest]);
+        // Who sends ABOR as urgent data, as Telnet has it, loses the last byte on the way: it travels out of band.
+        line.early = line.transfer !== undefined && isAbort(line.waiting);
+        if (line.early) line.waiting = Buffer.concat([line.waiting, Buffer.of(LF)]);
         hearNext(line);
       });
       // Whoever has no more to say may still want to hear, and will not make another connection.
@@ -199,15 +207,15 @@ export function serveFrom(house: House, given: Partial<Patience> = {}) {
 
     /** The ports at which this server itself listens: it does not dial itself. */
     function ownPorts(): Set<number> {
-      const { port } = server.address() as AddressInfo;
       return new Set([port, ...[...lines.values()].flatMap(({ door }) => (door ? [door.port] : []))]);
     }
 
     server.listen(at.port, at.host);
     await once(server, 'listening');
+    port = (server.address() as AddressInfo).port;
 
     return {
-      port: (server.address() as AddressInfo).port,
+      port,
       async close() {
         const closed = once(server, 'close');
         server.close();
@@ -222,6 +230,11 @@ export function serveFrom(house: House, given: Partial<Patience> = {}) {
 /** What may be said while a transfer is under way (RFC 959 §4.1.3). Nothing overtakes what was said before it. */
 function isUrgent({ verb, argument }: Command): boolean {
   return verb === 'ABOR' || verb === 'QUIT' || (verb === 'STAT' && argument === '');
+}
+
+/** An ABOR of which only the LF is missing. */
+function isAbort(bytes: Buffer): boolean {
+  return bytes.length < 16 && /^[\xf0-\xff]*ABOR\r$/i.test(bytes.toString('latin1'));
 }
 
 /** What deeds are done with. */
@@ -247,6 +260,8 @@ async function carryOut(
       return learn({ is: 'checked', user: deed.user, may });
     }
     case 'certify': {
+      // What was forgotten on a live connection is still so.
+      if (line.socket instanceof TLSSocket) throw new DeedError('alreadyTls', 'This is TLS already.');
       const pem = await means.certificate().catch((cause) => {
         throw new DeedError('noTls', 'There is no certificate.', cause);
       });
@@ -505,13 +520,14 @@ async function inPrivate(
   secure.on('error', () => {});
   try {
     await within(patience.coming, signal, happens(secure, 'secure', 'TLS was not agreed on.'));
-    if (!secure.isSessionReused())
-      throw new DeedError('notReused', 'This is another TLS session than that of your commands.');
-    return secure;
   } catch (error) {
     secure.destroy();
     throw error;
   }
+  if (secure.isSessionReused()) return secure;
+  // With a good-bye: a client that only hears a broken connection would not look for the reply.
+  secure.destroySoon();
+  throw new DeedError('notReused', 'This is another TLS session than that of your commands.');
 }
 
 /** A deed that cannot be done. */

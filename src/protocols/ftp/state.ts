@@ -3,8 +3,8 @@
 import { type Entry, FolderError, type FolderErrorKind, resolve } from '../../served/folder.ts';
 import { FACTS, type Fact, factsLine, modifyStamp } from '../../served/listing.ts';
 import { printable } from '../../wire/printable.ts';
-import type { Action as AnyAction, Decision as AnyDecision, Facts, Path, Rules, World } from '../shapes.ts';
-import { asksFor, type Command, endpointIn, type Message, reply, verbs } from './wire.ts';
+import type { Action, Decision, Facts, Path, Rules } from '../shapes.ts';
+import { asksFor, type Command, endpointIn, type Message, type Reply, reply, verbs } from './wire.ts';
 
 export interface State {
   /**
@@ -66,25 +66,28 @@ export type Data = { is: 'none' } | { is: 'passive' } | { is: 'active'; host: st
 /** What is on its way. `after`: what was asked meanwhile, and is answered when it is over. */
 type Transfer = { is: 'none' } | { is: 'under way'; verb: string; path: string; after: 'go on' | 'abort' | 'quit' };
 
-export type Event =
-  | { is: 'greeted'; path: Path }
-  | { is: 'parted'; path: Path }
-  | { is: 'named'; path: Path; user: string }
-  | { is: 'refused'; path: Path }
-  | { is: 'loggedIn'; path: Path; user: string; writes: boolean }
-  | { is: 'reinitialised'; path: Path }
-  | { is: 'secured'; path: Path }
-  | { is: 'protected'; path: Path; prot: 'C' | 'P' | null }
-  | { is: 'told'; path: Path; tells: Fact[] }
-  | { is: 'changedFolder'; path: Path; cwd: string }
-  | { is: 'changedType'; path: Path; type: 'A' | 'I' }
-  | { is: 'restarted'; path: Path; rest: number }
-  | { is: 'renaming'; path: Path; from: string | null }
-  | { is: 'data'; path: Path; data: Data }
-  | { is: 'onlyEpsv'; path: Path }
-  | { is: 'began'; path: Path; verb: string; file: string }
-  | { is: 'interrupted'; path: Path; after: 'abort' | 'quit' }
-  | { is: 'ended'; path: Path };
+/** What comes to be remembered, or ceases to be, of one path. */
+type Change =
+  | { is: 'greeted' }
+  | { is: 'parted' }
+  | { is: 'named'; user: string }
+  | { is: 'refused' }
+  | { is: 'loggedIn'; user: string; writes: boolean }
+  | { is: 'reinitialised' }
+  | { is: 'secured' }
+  | { is: 'protected'; prot: 'C' | 'P' | null }
+  | { is: 'told'; tells: Fact[] }
+  | { is: 'changedFolder'; cwd: string }
+  | { is: 'changedType'; type: 'A' | 'I' }
+  | { is: 'restarted'; rest: number }
+  | { is: 'renaming'; from: string | null }
+  | { is: 'data'; data: Data }
+  | { is: 'onlyEpsv' }
+  | { is: 'began'; verb: string; file: string }
+  | { is: 'interrupted'; after: 'abort' | 'quit' }
+  | { is: 'ended' };
+
+export type Event = Change & { path: Path };
 
 /** What takes time, or needs a socket or a file. `server.ts` does it, and what came of it is an {@link Outcome}. */
 export type Deed =
@@ -94,7 +97,7 @@ export type Deed =
   | { is: 'unlisten' }
   | { is: 'look'; verb: Look; path: string }
   | { is: 'list'; path: string; now: number; writes: boolean }
-  | { is: 'change'; verb: Change; path: string; from: string }
+  | { is: 'change'; verb: Alter; path: string; from: string }
   | TransferDeed
   /** The transfer is to stop; it is the transfer that has an outcome. */
   | { is: 'abort' }
@@ -115,14 +118,14 @@ export interface TransferDeed {
 }
 
 type Look = 'CWD' | 'SIZE' | 'MDTM' | 'MLST' | 'RNFR';
-type Change = 'MKD' | 'RMD' | 'DELE' | 'RNTO';
+type Alter = 'MKD' | 'RMD' | 'DELE' | 'RNTO';
 
 export type Outcome =
   | { is: 'checked'; user: string; may: 'nothing' | 'read' | 'write' }
   | { is: 'listening'; verb: 'PASV' | 'EPSV'; host: string; port: number }
   | { is: 'seen'; verb: Look; kind: Entry['kind']; name: string; path: string; size: number; mtime: number; id: string }
   | { is: 'listed'; path: string; lines: string[] }
-  | { is: 'changed'; verb: Change; path: string }
+  | { is: 'changed'; verb: Alter; path: string }
   /** A transfer's file is open: it may begin. */
   | { is: 'opened'; path: string; size: number | null }
   | { is: 'done'; bytes: number }
@@ -136,6 +139,7 @@ export type Failure =
   | 'noConnection'
   | 'notReused'
   | 'noTls'
+  | 'alreadyTls'
   | 'reset'
   | 'stalled'
   | 'aborted';
@@ -157,6 +161,7 @@ const FAILURES: Readonly<Record<Failure, number>> = {
   noConnection: 425,
   notReused: 522,
   noTls: 431,
+  alreadyTls: 503,
   reset: 426,
   stalled: 426,
   aborted: 426,
@@ -168,51 +173,48 @@ const TRIES = 3;
 /** A stranger: who has just been greeted, and whoever was forgotten. */
 const NOBODY: Session = { is: 'greeted', tls: false, pbsz: false, prot: 'C', wrong: 0, tells: [...FACTS] };
 
-type Action = AnyAction<Message, Deed>;
-type Decision = AnyDecision<Message, Event, Deed>;
+/** What a rule has to say to one message: in this order. */
+interface Answer {
+  remember?: Change;
+  say?: Reply | Reply[];
+  do?: Deed;
+  hangUp?: true;
+}
 
 /** A command, and all that its rule may look at. */
 interface Said<S extends Session = Session> {
   session: S;
+  /** The verb, by its name in RFC 959. */
   verb: string;
   argument: string;
   from: Path;
   now: number;
   command: Command;
 }
-type Rule<S extends Session = Session> = (said: Said<S>) => Decision;
+type Rule<S extends Session = Session> = (said: Said<S>) => Answer;
 type Insider = Session & LoggedIn;
+type InsiderRule = Rule<Insider>;
 
 export const rules: Rules<State, Message, Event, Deed, Outcome> = {
   empty: () => ({ sessions: new Map() }),
 
   greet: (_state, from) =>
-    both(
-      [{ is: 'greeted', path: from }],
-      say(from, 220, 'This server remembers you as long as this connection lasts.'),
-    ),
+    decided(from, {
+      remember: { is: 'greeted' },
+      say: reply(220, 'This server remembers you as long as this connection lasts.'),
+    }),
 
   decide(state, message, from, world) {
-    if (message.is !== 'command') return only(say(from, 500, 'That is a reply, and nobody asked.'));
     const session = state.sessions.get(from) ?? NOBODY;
+    if (message.is !== 'command') return decided(from, { say: reply(500, 'That is a reply, and nobody asked.') });
     const verb = ALIASES.get(message.verb) ?? message.verb;
     const said = { session, verb, argument: message.argument, from, now: world.now(), command: message };
-    const open = ANYBODY.get(verb);
-    if (open) return open(said);
-    const rule = INSIDERS.get(verb);
-    if (!rule)
-      return only(
-        UNWANTED.has(verb) ? say(from, 502, `${verb} is not done here.`) : say(from, 500, 'There is no such command.'),
-      );
-    if (session.is !== 'loggedIn') return only(say(from, 530, 'Log in first, with USER and PASS.'));
-    if (WRITERS.has(verb) && !session.writes)
-      return only(say(from, 550, `${printable(session.user, 40)} may only read.`));
-    return rule({ ...said, session });
+    return decided(from, answer(said));
   },
 
-  learn,
+  learn: (state, outcome, from) => decided(from, learn(state.sessions.get(from) ?? NOBODY, outcome)),
 
-  part: (state, from) => (state.sessions.has(from) ? both([{ is: 'parted', path: from }]) : NOTHING),
+  part: (state, from) => decided(from, state.sessions.has(from) ? { remember: { is: 'parted' } } : {}),
 
   apply,
 
@@ -222,7 +224,85 @@ export const rules: Rules<State, Message, Event, Deed, Outcome> = {
   facts,
 };
 
-/** The verbs of RFC 775, which are other words for the same. */
+function answer(said: Said): Answer {
+  const { session, verb } = said;
+  const open = ANYBODY.get(verb);
+  if (open) return open(said);
+  const rule = INSIDERS.get(verb);
+  if (!rule)
+    return {
+      say: UNWANTED.includes(verb) ? reply(502, `${verb} is not done here.`) : reply(500, 'There is no such command.'),
+    };
+  if (session.is !== 'loggedIn') return { say: reply(530, 'Log in first, with USER and PASS.') };
+  if (WRITERS.has(verb) && !session.writes) return { say: reply(550, `${printable(session.user, 40)} may only read.`) };
+  return rule({ ...said, session });
+}
+
+/** What a stranger may say. PBSZ and PROT belong to AUTH (RFC 4217). */
+const ANYBODY: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+  ['USER', user],
+  ['PASS', pass],
+  ['AUTH', auth],
+  ['PBSZ', pbsz],
+  ['PROT', prot],
+  ['FEAT', features],
+  ['OPTS', options],
+  ['HELP', help],
+  ['NOOP', () => ({ say: reply(200, 'Yes.') })],
+  ['SYST', () => ({ say: reply(215, 'UNIX Type: L8') })],
+  ['QUIT', quit],
+]);
+
+/** What only those may say who are logged in. */
+const INSIDERS: ReadonlyMap<string, InsiderRule> = new Map<string, InsiderRule>([
+  // Where names are meant from. Only when the folder turns out to be there does the server remember it.
+  ['CWD', (said) => looking(said, 'CWD')],
+  ['CDUP', (said) => looking({ ...said, argument: '..' }, 'CWD')],
+  ['PWD', ({ session }) => ({ say: reply(257, `${inQuotes(session.cwd)} is where you are.`) })],
+
+  // How the next file is to travel.
+  ['TYPE', type],
+  ['MODE', ({ argument }) => ({ say: reply(/^S$/i.test(argument) ? 200 : 504, 'MODE is S: a stream.') })],
+  ['STRU', ({ argument }) => ({ say: reply(/^F$/i.test(argument) ? 200 : 504, 'STRU is F: bytes, and no records.') })],
+  ['ALLO', () => ({ say: reply(202, 'There is no need to.') })],
+  ['REST', rest],
+
+  // Where the next data connection comes from.
+  ['PASV', ({ session }) => (session.onlyEpsv ? AFTER_EPSV_ALL : { do: { is: 'listen', verb: 'PASV' } })],
+  ['EPSV', epsv],
+  ['PORT', aim],
+  ['EPRT', aim],
+
+  // Files on their way.
+  ['RETR', (said) => named(said, (path) => transfer(said, { is: 'send', path, offset: said.session.rest }))],
+  ['STOR', (said) => receiving(said, { offset: said.session.rest })],
+  ['APPE', (said) => receiving(said, { append: true })],
+  ['STOU', (said) => receiving({ ...said, argument: said.argument || 'file' }, { unique: true })],
+  ['LIST', listing],
+  ['NLST', listing],
+  ['MLSD', listing],
+  ['ABOR', abort],
+
+  // Files where they are.
+  ['STAT', status],
+  ['SIZE', size],
+  ['MDTM', (said) => looking(said, 'MDTM')],
+  ['MLST', (said) => looking({ ...said, argument: said.argument || '.' }, 'MLST')],
+  ['MKD', (said) => named(said, (path) => ({ do: { is: 'change', verb: 'MKD', path, from: '' } }))],
+  ['RMD', (said) => named(said, (path) => ({ do: { is: 'change', verb: 'RMD', path, from: '' } }))],
+  ['DELE', (said) => named(said, (path) => ({ do: { is: 'change', verb: 'DELE', path, from: '' } }))],
+  ['RNFR', (said) => looking(said, 'RNFR')],
+  ['RNTO', rename],
+  ['REIN', reinitialise],
+]);
+
+/** Commands that change files. */
+const WRITERS: ReadonlySet<string> = new Set(['STOR', 'APPE', 'STOU', 'DELE', 'MKD', 'RMD', 'RNFR', 'RNTO']);
+
+/** Commands that there are, and that nobody needs here. */
+const UNWANTED: readonly string[] = ['ACCT', 'ADAT', 'CCC', 'CONF', 'ENC', 'HOST', 'LANG', 'MIC', 'SITE', 'SMNT'];
+
+/** The verbs of RFC 775: other words for the same. */
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['XCUP', 'CDUP'],
   ['XCWD', 'CWD'],
@@ -231,359 +311,137 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
   ['XRMD', 'RMD'],
 ]);
 
-/** Commands that there are, and that nobody needs here. */
-const UNWANTED: ReadonlySet<string> = new Set([
-  'ACCT',
-  'SMNT',
-  'SITE',
-  'ADAT',
-  'CCC',
-  'CONF',
-  'ENC',
-  'MIC',
-  'LANG',
-  'HOST',
-]);
+// Who speaks (RFC 959 §4.1.1).
 
-/** Commands that change files. */
-const WRITERS: ReadonlySet<string> = new Set(['STOR', 'APPE', 'STOU', 'DELE', 'MKD', 'RMD', 'RNFR', 'RNTO']);
+function user({ session, argument }: Said): Answer {
+  if (argument === '') return { say: reply(501, 'USER needs a name.') };
+  // Whoever it is, the answer is the same: it does not tell which names there are.
+  return {
+    remember: { is: 'named', user: argument },
+    say: reply(331, 'And the password?'),
+    ...(hasData(session) ? { do: { is: 'unlisten' } } : {}),
+  };
+}
 
-/** What a stranger may say (threats: the commands before a log-in; PBSZ and PROT belong to AUTH). */
-const ANYBODY: ReadonlyMap<string, Rule> = new Map([
-  [
-    'USER',
-    ({ session, argument, from }) =>
-      argument === ''
-        ? only(say(from, 501, 'USER needs a name.'))
-        : both(
-            [{ is: 'named', path: from, user: argument }],
-            // Whoever it is, the answer is the same: it does not tell which names there are.
-            ...(hasData(session) ? [does(from, { is: 'unlisten' })] : []),
-            say(from, 331, 'And the password?'),
-          ),
-  ],
-  [
-    'PASS',
-    ({ session, argument, from }) =>
-      session.is === 'named'
-        ? only(does(from, { is: 'check', user: session.user, password: argument }))
-        : only(say(from, 503, 'USER comes first.')),
-  ],
-  [
-    'QUIT',
-    ({ session, from }) =>
-      session.is === 'loggedIn' && session.transfer.is !== 'none'
-        ? both([{ is: 'interrupted', path: from, after: 'quit' }])
-        : only(say(from, 221, 'Good-bye.'), { to: from, hangUp: true }),
-  ],
-  ['NOOP', ({ from }) => only(say(from, 200, 'Yes.'))],
-  ['SYST', ({ from }) => only(say(from, 215, 'UNIX Type: L8'))],
-  [
-    'FEAT',
-    ({ session, from }) => {
-      const told = FACTS.map((fact) => `${fact}${session.tells.includes(fact) ? '*' : ''};`).join('');
-      const lines = [
-        'AUTH TLS',
-        'EPRT',
-        'EPSV',
-        'MDTM',
-        `MLST ${told}`,
-        'PBSZ',
-        'PROT',
-        'REST STREAM',
-        'SIZE',
-        'TVFS',
-        'UTF8',
-      ];
-      return only(say(from, 211, 'Beyond RFC 959:', ...lines.map((line) => ` ${line}`), 'End'));
-    },
-  ],
-  [
-    'HELP',
-    ({ argument, from }) => {
-      const verb = argument.toUpperCase();
-      if (verb !== '' && asksFor(verb) === undefined) return only(say(from, 501, 'There is no such command.'));
-      if (verb !== '') return only(say(from, 214, `${verb} asks: ${asksFor(verb)}`));
-      const rows = verbs.flatMap((_verb, at) => (at % 10 === 0 ? [` ${verbs.slice(at, at + 10).join(' ')}`] : []));
-      return only(say(from, 214, 'These commands are known:', ...rows, 'HELP and one of them says more.'));
-    },
-  ],
-  ['OPTS', options],
-  [
-    'AUTH',
-    ({ session, argument, from }) => {
-      if (!/^(TLS|TLS-C|SSL)$/i.test(argument)) return only(say(from, 504, 'Only AUTH TLS is spoken here.'));
-      return only(session.tls ? say(from, 503, 'This is TLS already.') : does(from, { is: 'certify' }));
-    },
-  ],
-  [
-    'PBSZ',
-    ({ session, from }) =>
-      session.tls
-        ? both([{ is: 'protected', path: from, prot: null }], say(from, 200, 'PBSZ=0'))
-        : only(say(from, 503, 'AUTH comes first.')),
-  ],
-  [
-    'PROT',
-    ({ session, argument, from }) => {
-      const prot = argument.toUpperCase();
-      if (!session.pbsz) return only(say(from, 503, 'PBSZ comes first.'));
-      if (prot === 'S' || prot === 'E') return only(say(from, 536, 'TLS is either P or C.'));
-      if (prot !== 'P' && prot !== 'C') return only(say(from, 504, 'PROT is P or C.'));
-      return both(
-        [{ is: 'protected', path: from, prot }],
-        say(from, 200, `Data connections are ${prot === 'P' ? 'private' : 'clear'}.`),
-      );
-    },
-  ],
-]);
-
-/** What only those may say who are logged in. */
-const INSIDERS: ReadonlyMap<string, Rule<Insider>> = new Map([
-  [
-    'REIN',
-    ({ session, from }) =>
-      session.tls
-        ? only(say(from, 502, 'Not over TLS: QUIT, and connect again.'))
-        : both([{ is: 'reinitialised', path: from }], does(from, { is: 'unlisten' }), say(from, 220, 'As new.')),
-  ],
-
-  // Where names are meant from. Only when the folder turns out to be there does the server remember it.
-  ['CWD', (said) => named(said, said.argument, (path) => only(does(said.from, { is: 'look', verb: 'CWD', path })))],
-  ['CDUP', (said) => named(said, '..', (path) => only(does(said.from, { is: 'look', verb: 'CWD', path })))],
-  ['PWD', ({ session, from }) => only(say(from, 257, `${inQuotes(session.cwd)} is where you are.`))],
-
-  // How the next file is to travel.
-  [
-    'TYPE',
-    ({ argument, from }) => {
-      const [, type] = /^([AI]|A N|L 8)$/i.exec(argument) ?? [];
-      if (type === undefined) return only(say(from, 504, 'TYPE is A or I.'));
-      const kept = type[0]?.toUpperCase() === 'A' ? 'A' : 'I';
-      return both([{ is: 'changedType', path: from, type: kept }], say(from, 200, `Type is ${kept}.`));
-    },
-  ],
-  ['MODE', onlyOne('S', 'MODE is S: a stream.')],
-  ['STRU', onlyOne('F', 'STRU is F: no structure but bytes.')],
-  ['ALLO', ({ from }) => only(say(from, 202, 'There is no need to.'))],
-  [
-    'REST',
-    ({ session, argument, from }) => {
-      const rest = /^\d{1,15}$/.test(argument) ? Number(argument) : undefined;
-      if (rest === undefined) return only(say(from, 501, 'REST needs the number of a byte.'));
-      // As text a file has other bytes at each end, and the same number would mean two places.
-      if (session.type === 'A' && rest > 0) return only(say(from, 504, 'Not as text: say TYPE I first.'));
-      return both([{ is: 'restarted', path: from, rest }], say(from, 350, `The next transfer begins at byte ${rest}.`));
-    },
-  ],
-
-  // Where the next data connection comes from.
-  [
-    'PASV',
-    (said) => (said.session.onlyEpsv ? afterEpsvAll(said) : only(does(said.from, { is: 'listen', verb: 'PASV' }))),
-  ],
-  [
-    'EPSV',
-    ({ argument, from }) => {
-      if (argument.toUpperCase() === 'ALL')
-        return both([{ is: 'onlyEpsv', path: from }], say(from, 200, 'EPSV it is.'));
-      const own = addressIn(from).includes(':') ? '2' : '1';
-      if (argument !== '' && argument !== own) return only(say(from, 522, `This connection speaks (${own}).`));
-      return only(does(from, { is: 'listen', verb: 'EPSV' }));
-    },
-  ],
-  ['PORT', aim],
-  ['EPRT', aim],
-
-  // Files and folders on their way.
-  [
-    'RETR',
-    (said) => named(said, said.argument, (path) => transfer(said, { is: 'send', path, offset: said.session.rest })),
-  ],
-  [
-    'STOR',
-    (said) =>
-      named(said, said.argument, (path) => transfer(said, { is: 'receive', path, how: { offset: said.session.rest } })),
-  ],
-  [
-    'APPE',
-    (said) => named(said, said.argument, (path) => transfer(said, { is: 'receive', path, how: { append: true } })),
-  ],
-  [
-    'STOU',
-    (said) =>
-      named(said, said.argument || 'file', (path) => transfer(said, { is: 'receive', path, how: { unique: true } })),
-  ],
-  ['LIST', listing],
-  ['NLST', listing],
-  ['MLSD', listing],
-  [
-    'ABOR',
-    ({ session, from }) =>
-      session.transfer.is === 'none'
-        ? both(
-            [{ is: 'data', path: from, data: { is: 'none' } }],
-            does(from, { is: 'unlisten' }),
-            say(from, 226, 'Nothing is under way.'),
-          )
-        : both([{ is: 'interrupted', path: from, after: 'abort' }], does(from, { is: 'abort' })),
-  ],
-
-  // Files and folders where they are.
-  ['STAT', status],
-  ['MLST', (said) => named(said, said.argument, (path) => only(does(said.from, { is: 'look', verb: 'MLST', path })))],
-  ['MDTM', (said) => named(said, said.argument, (path) => only(does(said.from, { is: 'look', verb: 'MDTM', path })))],
-  [
-    'SIZE',
-    (said) =>
-      said.session.type === 'A'
-        ? only(say(said.from, 550, 'As text it has another size, and nobody has counted: say TYPE I first.'))
-        : named(said, said.argument, (path) => only(does(said.from, { is: 'look', verb: 'SIZE', path }))),
-  ],
-  ['MKD', changing('MKD')],
-  ['RMD', changing('RMD')],
-  ['DELE', changing('DELE')],
-  ['RNFR', (said) => named(said, said.argument, (path) => only(does(said.from, { is: 'look', verb: 'RNFR', path })))],
-  [
-    'RNTO',
-    (said) => {
-      const { renaming: from } = said.session;
-      if (from === undefined) return only(say(said.from, 503, 'RNFR comes first.'));
-      return named(said, said.argument, (path) =>
-        both(
-          [{ is: 'renaming', path: said.from, from: null }],
-          does(said.from, { is: 'change', verb: 'RNTO', path, from }),
-        ),
-      );
-    },
-  ],
-]);
-
-/** What came of a deed: only now is it known what to answer, and what is worth remembering. */
-function learn(state: State, outcome: Outcome, from: Path, _world: World): Decision {
-  const session = state.sessions.get(from) ?? NOBODY;
-  switch (outcome.is) {
-    case 'checked':
-      return checked(session, outcome, from);
-    case 'certified':
-      return both(
-        [{ is: 'secured', path: from }],
-        say(from, 234, 'TLS from the next byte on.'),
-        does(from, { is: 'encrypt' }),
-      );
-    case 'listening': {
-      const { host, port, verb } = outcome;
-      const numbers = [...host.split('.'), port >>> 8, port & 255].join(',');
-      const where =
-        verb === 'EPSV'
-          ? say(from, 229, `Entering Extended Passive Mode (|||${port}|)`)
-          : say(from, 227, `Entering Passive Mode (${numbers}).`);
-      return both([{ is: 'data', path: from, data: { is: 'passive' } }], where);
-    }
-    case 'seen':
-      return seen(session, outcome, from);
-    case 'listed':
-      return only(say(from, 213, `${outcome.path}:`, ...outcome.lines.map((line) => ` ${line}`), 'End'));
-    case 'changed':
-      return only(
-        outcome.verb === 'MKD'
-          ? say(from, 257, `${inQuotes(outcome.path)} is there now.`)
-          : say(from, 250, outcome.verb === 'RNTO' ? `It is called ${inQuotes(outcome.path)} now.` : 'It is gone.'),
-      );
-    case 'opened':
-      return only(say(from, 150, begun(session, outcome)));
-    case 'done':
-      return ended(session, from, say(from, 226, `That was all: ${outcome.bytes} bytes.`));
-    case 'failed': {
-      const transfer = session.is === 'loggedIn' && session.transfer.is !== 'none' ? session.transfer : undefined;
-      // RFC 3659 §7.2.1 has its own word for a file where MLSD wants a folder.
-      const code = outcome.why === 'notFolder' && transfer?.verb === 'MLSD' ? 501 : FAILURES[outcome.why];
-      return transfer ? ended(session, from, say(from, code, outcome.words)) : only(say(from, code, outcome.words));
-    }
-  }
+function pass({ session, argument }: Said): Answer {
+  if (session.is !== 'named') return { say: reply(503, 'USER comes first.') };
+  return { do: { is: 'check', user: session.user, password: argument } };
 }
 
 /** The password was right or wrong. */
-function checked(session: Session, { user, may }: Outcome & { is: 'checked' }, from: Path): Decision {
+function checked(session: Session, { user, may }: Outcome & { is: 'checked' }): Answer {
   // Forgotten, while the password was looked at.
-  if (session.is !== 'named' || session.user !== user) return only(say(from, 503, 'USER comes first.'));
-  if (may !== 'nothing')
-    return both(
-      [{ is: 'loggedIn', path: from, user, writes: may === 'write' }],
-      say(from, 230, may === 'write' ? 'Come in: you may read and write.' : 'Come in: you may read.'),
-    );
-  if (session.wrong + 1 < TRIES) return both([{ is: 'refused', path: from }], say(from, 530, 'That is not it.'));
-  return both([{ is: 'refused', path: from }], say(from, 421, 'That is not it either. Good-bye.'), {
-    to: from,
-    hangUp: true,
-  });
-}
-
-/** Something is there. What that means depends on who asked. */
-function seen(session: Session, entry: Outcome & { is: 'seen' }, from: Path): Decision {
-  const isFile = entry.kind === 'file';
-  switch (entry.verb) {
-    case 'CWD':
-      if (isFile) return only(say(from, 550, 'That is not a folder.'));
-      return both(
-        [{ is: 'changedFolder', path: from, cwd: entry.path }],
-        say(from, 250, `You are in ${inQuotes(entry.path)} now.`),
-      );
-    case 'SIZE':
-      return only(isFile ? say(from, 213, String(entry.size)) : say(from, 550, 'That is a folder.'));
-    case 'MDTM':
-      return only(isFile ? say(from, 213, modifyStamp(entry.mtime)) : say(from, 550, 'That is a folder.'));
-    case 'MLST': {
-      const line = factsLine(entry, session.is === 'loggedIn' && session.writes, session.tells, entry.path);
-      return only(say(from, 250, 'About it:', ` ${line}`, 'End'));
-    }
-    case 'RNFR':
-      return both([{ is: 'renaming', path: from, from: entry.path }], say(from, 350, 'And its new name?'));
+  if (session.is !== 'named' || session.user !== user) return { say: reply(503, 'USER comes first.') };
+  if (may !== 'nothing') {
+    const words = may === 'write' ? 'Come in: you may read and write.' : 'Come in: you may read.';
+    return { remember: { is: 'loggedIn', user, writes: may === 'write' }, say: reply(230, words) };
   }
+  if (session.wrong + 1 < TRIES) return { remember: { is: 'refused' }, say: reply(530, 'That is not it.') };
+  return { remember: { is: 'refused' }, say: reply(421, 'That is not it either. Good-bye.'), hangUp: true };
 }
 
-/** STOU tells the name in words that programs know (RFC 1123 §4.1.2.9), and many look for a size in brackets. */
-function begun(session: Session, { path, size }: Outcome & { is: 'opened' }): string {
-  if (session.is === 'loggedIn' && session.transfer.is !== 'none' && session.transfer.verb === 'STOU')
-    return `FILE: ${path}`;
-  return size === null ? `Ready for ${path}` : `Here comes ${path} (${size} bytes)`;
+function reinitialise({ session }: Said): Answer {
+  if (session.tls) return { say: reply(502, 'Not over TLS: QUIT, and connect again.') };
+  return { remember: { is: 'reinitialised' }, say: reply(220, 'As new.'), do: { is: 'unlisten' } };
 }
 
-/** A transfer is over, well or not. What was asked meanwhile is answered now. */
-function ended(session: Session, from: Path, how: Action): Decision {
-  const after = session.is === 'loggedIn' && session.transfer.is !== 'none' ? session.transfer.after : 'go on';
-  const actions: Action[] = [how];
-  if (after === 'abort') actions.push(say(from, 226, 'It was stopped.'));
-  if (after === 'quit') actions.push(say(from, 221, 'Good-bye.'), { to: from, hangUp: true });
-  return both([{ is: 'ended', path: from }], ...actions);
+/** During a transfer, the good-bye waits for its end. */
+function quit({ session }: Said): Answer {
+  if (transferOf(session)) return { remember: { is: 'interrupted', after: 'quit' } };
+  return { say: reply(221, 'Good-bye.'), hangUp: true };
+}
+
+// Through what one speaks (RFC 4217).
+
+function auth({ session, argument }: Said): Answer {
+  if (!/^(TLS|TLS-C|SSL)$/i.test(argument)) return { say: reply(504, 'Only AUTH TLS is spoken here.') };
+  return session.tls ? { say: reply(503, 'This is TLS already.') } : { do: { is: 'certify' } };
+}
+
+function pbsz({ session }: Said): Answer {
+  if (!session.tls) return { say: reply(503, 'AUTH comes first.') };
+  return { remember: { is: 'protected', prot: null }, say: reply(200, 'PBSZ=0') };
+}
+
+function prot({ session, argument }: Said): Answer {
+  const prot = argument.toUpperCase();
+  if (!session.pbsz) return { say: reply(503, 'PBSZ comes first.') };
+  if (prot === 'S' || prot === 'E') return { say: reply(536, 'TLS is either P or C.') };
+  if (prot !== 'P' && prot !== 'C') return { say: reply(504, 'PROT is P or C.') };
+  return {
+    remember: { is: 'protected', prot },
+    say: reply(200, `Data connections are ${prot === 'P' ? 'private' : 'clear'}.`),
+  };
+}
+
+// What can be done here.
+
+function features({ session }: Said): Answer {
+  const facts = FACTS.map((fact) => `${fact}${session.tells.includes(fact) ? '*' : ''};`).join('');
+  const lines = [
+    'AUTH TLS',
+    'EPRT',
+    'EPSV',
+    'MDTM',
+    `MLST ${facts}`,
+    'PBSZ',
+    'PROT',
+    'REST STREAM',
+    'SIZE',
+    'TVFS',
+    'UTF8',
+  ];
+  return { say: reply(211, 'Beyond RFC 959:', ...lines.map((line) => ` ${line}`), 'End') };
 }
 
 /** OPTS UTF8 ON (RFC 2640) changes nothing: names are UTF-8 in any case. OPTS MLST chooses facts (RFC 3659 §7.9). */
-function options({ argument, from }: Said): Decision {
+function options({ argument }: Said): Answer {
   const [, what = '', rest = ''] = /^(\S*) ?(.*)$/s.exec(argument) ?? [];
-  if (/^(UTF8|UTF-8)$/i.test(what))
-    return only(
-      /^(ON)?$/i.test(rest) ? say(from, 200, 'Names are UTF-8.') : say(from, 501, 'Names are UTF-8, always.'),
-    );
-  if (!/^MLST$/i.test(what)) return only(say(from, 501, 'OPTS is for MLST and UTF8.'));
+  if (/^UTF-?8$/i.test(what)) return { say: reply(/^(ON)?$/i.test(rest) ? 200 : 501, 'Names are UTF-8.') };
+  if (!/^MLST$/i.test(what)) return { say: reply(501, 'OPTS is for MLST and UTF8.') };
   const asked = new Set(rest.toLowerCase().split(';'));
   const tells = FACTS.filter((fact) => asked.has(fact));
-  return both(
-    [{ is: 'told', path: from, tells }],
-    say(from, 200, `MLST OPTS ${tells.map((fact) => `${fact};`).join('')}`),
-  );
+  return { remember: { is: 'told', tells }, say: reply(200, `MLST OPTS ${tells.map((fact) => `${fact};`).join('')}`) };
 }
 
-/** MODE and STRU: RFC 959 has others, and nobody has used them for decades. */
-function onlyOne(value: string, words: string): Rule {
-  return ({ argument, from }) => only(say(from, argument.toUpperCase() === value ? 200 : 504, words));
+function help({ argument }: Said): Answer {
+  const verb = argument.toUpperCase();
+  if (verb !== '') {
+    const asks = asksFor(verb);
+    return { say: asks === undefined ? reply(501, 'There is no such command.') : reply(214, `${verb} asks: ${asks}`) };
+  }
+  const rows = verbs.flatMap((_verb, at) => (at % 10 === 0 ? [` ${verbs.slice(at, at + 10).join(' ')}`] : []));
+  return { say: reply(214, 'These commands are known:', ...rows, 'HELP and one of them says more.') };
 }
 
-function changing(verb: 'MKD' | 'RMD' | 'DELE'): Rule<Insider> {
-  return (said) => named(said, said.argument, (path) => only(does(said.from, { is: 'change', verb, path, from: '' })));
+// How and where to (RFC 959 §4.1.2).
+
+function type({ argument }: Said): Answer {
+  const [, type] = /^([AI]|A N|L 8)$/i.exec(argument) ?? [];
+  if (type === undefined) return { say: reply(504, 'TYPE is A or I.') };
+  const kept = /^A/i.test(type) ? 'A' : 'I';
+  return { remember: { is: 'changedType', type: kept }, say: reply(200, `Type is ${kept}.`) };
 }
 
-/** Services that a server must not be made to speak to, even where the port would be allowed: databases and caches. */
+function rest({ session, argument }: Said<Insider>): Answer {
+  const rest = /^\d{1,15}$/.test(argument) ? Number(argument) : undefined;
+  if (rest === undefined) return { say: reply(501, 'REST needs the number of a byte.') };
+  // As text a file has other bytes at each end, and the same number would mean two places.
+  if (session.type === 'A' && rest > 0) return { say: reply(504, 'Not as text: say TYPE I first.') };
+  return { remember: { is: 'restarted', rest }, say: reply(350, `The next transfer begins at byte ${rest}.`) };
+}
+
+function epsv({ argument, from }: Said): Answer {
+  if (/^ALL$/i.test(argument)) return { remember: { is: 'onlyEpsv' }, say: reply(200, 'EPSV it is.') };
+  const own = familyOf(addressIn(from));
+  if (argument !== '' && argument !== own) return { say: reply(522, `This connection speaks (${own}).`) };
+  return { do: { is: 'listen', verb: 'EPSV' } };
+}
+
+/** RFC 2428 §4. */
+const AFTER_EPSV_ALL: Answer = { say: reply(501, 'You said EPSV ALL.') };
+
+/** Services that nobody may be made to speak to, even where the port would be allowed: databases, caches, screens. */
 const SERVICES: ReadonlySet<number> = new Set([
   1433, 1521, 2049, 2375, 2376, 2379, 3306, 3389, 4369, 5432, 5672, 5900, 5984, 6000, 6379, 8086, 9042, 9092, 9200,
   9300, 11211, 27017, 33060, 50070,
@@ -594,76 +452,175 @@ const SERVICES: ReadonlySet<number> = new Set([
  * name (the bounce, RFC 2577 §3), so it dials only who asks, and no port at which a service may listen. On loopback the first
  * rule protects nobody, since everybody is 127.0.0.1 there: only ports that the system hands out are dialled.
  */
-function aim(said: Said<Insider>): Decision {
-  const { session, verb, from, command } = said;
-  if (session.onlyEpsv) return afterEpsvAll(said);
-  // The verb as it was said: X-variants have no PORT.
+function aim({ session, verb, from, command }: Said<Insider>): Answer {
+  if (session.onlyEpsv) return AFTER_EPSV_ALL;
   const where = endpointIn(command);
   if (!where)
-    return only(say(from, 501, verb === 'PORT' ? 'PORT needs six numbers.' : 'EPRT needs |family|host|port|.'));
+    return { say: reply(501, verb === 'PORT' ? 'PORT needs six numbers.' : 'EPRT needs |family|host|port|.') };
   const own = addressIn(from);
-  const family = own.includes(':') ? '2' : '1';
-  if (where.family !== family) return only(say(from, 522, `This connection speaks (${family}).`));
-  if (plain(where.host) !== own) return only(say(from, 501, 'Only your own address is dialled.'));
+  const family = familyOf(own);
+  if (where.family !== family) return { say: reply(522, `This connection speaks (${family}).`) };
+  if (plain(where.host) !== own) return { say: reply(501, 'Only your own address is dialled.') };
   const least = own === '::1' || own.startsWith('127.') ? 32_768 : 1024;
   if (where.port < least || SERVICES.has(where.port))
-    return only(say(from, 501, `No port below ${least}, and none of a known service, is dialled.`));
+    return { say: reply(501, `No port below ${least}, and none of a known service, is dialled.`) };
   const data: Data = { is: 'active', host: own, port: where.port };
-  return both(
-    [{ is: 'data', path: from, data }],
-    does(from, { is: 'unlisten' }),
-    say(from, 200, 'You will be dialled.'),
-  );
+  return { remember: { is: 'data', data }, say: reply(200, 'You will be dialled.'), do: { is: 'unlisten' } };
 }
 
-function afterEpsvAll({ from }: Said): Decision {
-  return only(say(from, 501, 'You said EPSV ALL.'));
+/** There is a listener. */
+function listening({ host, port, verb }: Outcome & { is: 'listening' }): Answer {
+  const numbers = [...host.split('.'), port >>> 8, port & 255].join(',');
+  const where =
+    verb === 'EPSV'
+      ? reply(229, `Entering Extended Passive Mode (|||${port}|)`)
+      : reply(227, `Entering Passive Mode (${numbers}).`);
+  return { remember: { is: 'data', data: { is: 'passive' } }, say: where };
 }
+
+// Files (RFC 959 §4.1.3).
 
 /** A file or a listing goes over the next data connection, which is used up by it; so is the offset. */
-function transfer({ session, verb, from }: Said<Insider>, what: TransferDeed['what']): Decision {
-  if (session.data.is === 'none') return only(say(from, 425, 'Over which connection? Say PASV or PORT first.'));
-  const deed: Deed = {
-    is: 'transfer',
-    what,
-    over: session.data,
-    ascii: session.type === 'A',
-    tls: session.prot === 'P',
+function transfer({ session, verb }: Said<Insider>, what: TransferDeed['what']): Answer {
+  const { data: over, type, prot } = session;
+  if (over.is === 'none') return { say: reply(425, 'Over which connection? Say PASV or PORT first.') };
+  return {
+    remember: { is: 'began', verb, file: what.path },
+    do: { is: 'transfer', what, over, ascii: type === 'A', tls: prot === 'P' },
   };
-  return both([{ is: 'began', path: from, verb, file: what.path }], does(from, deed));
+}
+
+function receiving(said: Said<Insider>, how: (TransferDeed['what'] & { is: 'receive' })['how']): Answer {
+  return named(said, (path) => transfer(said, { is: 'receive', path, how }));
 }
 
 /** LIST and NLST take options as `ls` does, and everybody sends some: they are for people, and change nothing here. */
-function listing(said: Said<Insider>): Decision {
+function listing(said: Said<Insider>): Answer {
   const { verb, session, now } = said;
-  const name = verb === 'MLSD' ? said.argument : said.argument.replace(/^(-\S*(\s+|$))+/, '');
+  const argument = verb === 'MLSD' ? said.argument : withoutOptions(said.argument);
   const form = verb === 'MLSD' || verb === 'NLST' ? verb : 'LIST';
-  return named(said, name || '.', (path) =>
+  return named({ ...said, argument: argument || '.' }, (path) =>
     transfer(said, { is: 'listing', path, form, now, writes: session.writes, tells: session.tells }),
   );
 }
 
-/** STAT alone is answered from memory, also during a transfer; of a name it is a LIST over this connection (§4.1.3). */
-function status(said: Said<Insider>): Decision {
-  const { session, from, now } = said;
-  if (said.argument !== '') {
-    const name = said.argument.replace(/^(-\S*(\s+|$))+/, '');
-    return named(said, name || '.', (path) => only(does(from, { is: 'list', path, now, writes: session.writes })));
-  }
-  return only(say(from, 211, 'What is remembered of you:', ...remembered(session).map((line) => ` ${line}`), 'End'));
+/** STAT alone is answered from memory, also during a transfer; of a name it is a LIST over this connection. */
+function status(said: Said<Insider>): Answer {
+  const { session, now, argument } = said;
+  if (argument === '')
+    return { say: reply(211, 'What is remembered of you:', ...remembered(session).map((line) => ` ${line}`), 'End') };
+  return named({ ...said, argument: withoutOptions(argument) || '.' }, (path) => ({
+    do: { is: 'list', path, now, writes: session.writes },
+  }));
 }
 
-/** Goes on with the absolute name that `name` means here, or says that it is none. */
-function named({ session, from, verb }: Said<Insider>, name: string, go: (path: string) => Decision): Decision {
-  if (name === '' && verb !== 'MLST') return only(say(from, 501, `${verb} needs a name.`));
+function abort({ session }: Said): Answer {
+  if (transferOf(session)) return { remember: { is: 'interrupted', after: 'abort' }, do: { is: 'abort' } };
+  return {
+    remember: { is: 'data', data: { is: 'none' } },
+    say: reply(226, 'Nothing is under way.'),
+    do: { is: 'unlisten' },
+  };
+}
+
+function size(said: Said<Insider>): Answer {
+  if (said.session.type === 'I') return looking(said, 'SIZE');
+  return { say: reply(550, 'As text it has another size, and nobody has counted: say TYPE I first.') };
+}
+
+/** RNFR is remembered for one RNTO, whatever comes of that. */
+function rename(said: Said<Insider>): Answer {
+  const { renaming: from } = said.session;
+  if (from === undefined) return { say: reply(503, 'RNFR comes first.') };
+  return named(said, (path) => ({
+    remember: { is: 'renaming', from: null },
+    do: { is: 'change', verb: 'RNTO', path, from },
+  }));
+}
+
+/** Whether something is there, and what it is, only the files can tell. */
+function looking(said: Said<Insider>, verb: Look): Answer {
+  return named(said, (path) => ({ do: { is: 'look', verb, path } }));
+}
+
+/** Goes on with the absolute name that the argument means here, or says that it is none. */
+function named({ session, argument, verb }: Said<Insider>, go: (path: string) => Answer): Answer {
+  if (argument === '') return { say: reply(501, `${verb} needs a name.`) };
   // Bytes that are no UTF-8 have become this character: what they meant is lost (RFC 2640 §3).
-  if (name.includes('\ufffd')) return only(say(from, 501, 'Names are UTF-8.'));
+  if (argument.includes('\ufffd')) return { say: reply(501, 'Names are UTF-8.') };
   try {
-    return go(resolve(session.cwd, name));
+    return go(resolve(session.cwd, argument));
   } catch (error) {
     if (!(error instanceof FolderError)) throw error;
-    return only(say(from, 501, error.message));
+    return { say: reply(501, error.message) };
   }
+}
+
+/** What came of a deed: only now is it known what to answer, and what is worth remembering. */
+function learn(session: Session, outcome: Outcome): Answer {
+  switch (outcome.is) {
+    case 'checked':
+      return checked(session, outcome);
+    case 'certified':
+      return { remember: { is: 'secured' }, say: reply(234, 'TLS from the next byte on.'), do: { is: 'encrypt' } };
+    case 'listening':
+      return listening(outcome);
+    case 'seen':
+      return seen(session, outcome);
+    case 'listed':
+      return { say: reply(213, `${outcome.path}:`, ...outcome.lines.map((line) => ` ${line}`), 'End') };
+    case 'changed':
+      if (outcome.verb === 'MKD') return { say: reply(257, `${inQuotes(outcome.path)} is there now.`) };
+      return {
+        say: reply(250, outcome.verb === 'RNTO' ? `It is called ${inQuotes(outcome.path)} now.` : 'It is gone.'),
+      };
+    case 'opened':
+      return { say: reply(150, begun(session, outcome)) };
+    case 'done':
+      return ended(session, reply(226, `That was all: ${outcome.bytes} bytes.`));
+    case 'failed': {
+      // RFC 3659 §7.2.1 has its own word for a file where MLSD wants a folder.
+      const code = outcome.why === 'notFolder' && transferOf(session)?.verb === 'MLSD' ? 501 : FAILURES[outcome.why];
+      return ended(session, reply(code, outcome.words));
+    }
+  }
+}
+
+/** Something is there. What that means depends on who asked. */
+function seen(session: Session, entry: Outcome & { is: 'seen' }): Answer {
+  const isFile = entry.kind === 'file';
+  const where = inQuotes(entry.path);
+  switch (entry.verb) {
+    case 'CWD':
+      if (isFile) return { say: reply(550, 'That is not a folder.') };
+      return { remember: { is: 'changedFolder', cwd: entry.path }, say: reply(250, `You are in ${where} now.`) };
+    case 'SIZE':
+      return { say: isFile ? reply(213, String(entry.size)) : reply(550, 'That is a folder.') };
+    case 'MDTM':
+      return { say: isFile ? reply(213, modifyStamp(entry.mtime)) : reply(550, 'That is a folder.') };
+    case 'MLST': {
+      const line = factsLine(entry, session.is === 'loggedIn' && session.writes, session.tells, entry.path);
+      return { say: reply(250, 'About it:', ` ${line}`, 'End') };
+    }
+    case 'RNFR':
+      return { remember: { is: 'renaming', from: entry.path }, say: reply(350, 'And its new name?') };
+  }
+}
+
+/** STOU tells the name in words that programs know (RFC 1123 §4.1.2.9), and many look for a size in brackets. */
+function begun(session: Session, { path, size }: Outcome & { is: 'opened' }): string {
+  if (transferOf(session)?.verb === 'STOU') return `FILE: ${path}`;
+  return size === null ? `Ready for ${path}` : `Here comes ${path} (${size} bytes)`;
+}
+
+/** A deed is over, well or not. If it was a transfer, what was asked meanwhile is answered now. */
+function ended(session: Session, how: Reply): Answer {
+  const transfer = transferOf(session);
+  if (!transfer) return { say: how };
+  const remember: Change = { is: 'ended' };
+  if (transfer.after === 'abort') return { remember, say: [how, reply(226, 'It was stopped.')] };
+  if (transfer.after === 'quit') return { remember, say: [how, reply(221, 'Good-bye.')], hangUp: true };
+  return { remember, say: how };
 }
 
 function apply(state: State, event: Event): void {
@@ -761,6 +718,10 @@ function remembered(session: Session): string[] {
   ];
 }
 
+function transferOf(session: Session): (Transfer & { is: 'under way' }) | undefined {
+  return session.is === 'loggedIn' && session.transfer.is !== 'none' ? session.transfer : undefined;
+}
+
 function hasData(session: Session): boolean {
   return session.is === 'loggedIn' && session.data.is !== 'none';
 }
@@ -775,26 +736,23 @@ function plain(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
+/** The number of an address family in EPRT and EPSV (RFC 2428 §2). */
+function familyOf(address: string): '1' | '2' {
+  return address.includes(':') ? '2' : '1';
+}
+
+function withoutOptions(argument: string): string {
+  return argument.replace(/^(-\S*(\s+|$))+/, '');
+}
+
 /** A name in quotes, quotes in it doubled (RFC 959, appendix II). */
 function inQuotes(path: string): string {
   return `"${path.replaceAll('"', '""')}"`;
 }
 
-const NONE: readonly Event[] = [];
-const NOTHING: Decision = { events: NONE, actions: [] };
-
-function say(to: Path, code: number, ...lines: string[]): Action {
-  return { to, say: reply(code, ...lines) };
-}
-
-function does(to: Path, deed: Deed): Action {
-  return { to, does: deed };
-}
-
-function only(...actions: Action[]): Decision {
-  return { events: NONE, actions };
-}
-
-function both(events: Event[], ...actions: Action[]): Decision {
-  return { events, actions };
+function decided(to: Path, { remember, say = [], do: deed, hangUp }: Answer): Decision<Message, Event, Deed> {
+  const actions: Action<Message, Deed>[] = [say].flat().map((each) => ({ to, say: each }));
+  if (deed) actions.push({ to, does: deed });
+  if (hangUp) actions.push({ to, hangUp });
+  return { events: remember ? [{ ...remember, path: to }] : [], actions };
 }

@@ -77,7 +77,7 @@ export function lineIn(bytes: Buffer, skipping: boolean, reader: Reader): Heard 
   return { used: 0, skipping: false };
 }
 
-const LF = 0x0a;
+export const LF = 0x0a;
 const CR = 0x0d;
 const SPACE = 0x20;
 const HYPHEN = 0x2d;
