@@ -71,7 +71,7 @@ export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
     const said: Said[] = [];
     let start = 0;
     for (;;) {
-      const length = card.wire.frame(bytes, start);
+      const length = card.wire.frame(bytes, start, side);
       if (length === undefined || start + length > bytes.length) break;
       said.push({ side, over, bytes: bytes.subarray(start, start + length) });
       start += length;

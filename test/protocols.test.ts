@@ -100,7 +100,9 @@ describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
       expect(log(other)).toEqual(log(control));
       const full = (arm: Arm) => printed(entriesOf(subject, arm, true), { level: 'full', bytes: 'all' });
       const dice = entriesOf(subject, control).some(
-        (entry) => entry.is === 'packet' && entry.fields.some((field) => field.chance),
+        (entry) =>
+          // The system rolls ports, whatever the seed.
+          entry.is === 'packet' && entry.fields.some((field) => field.chance && field.id !== 'port'),
       );
       // Dice that fall alike for all seeds would be no dice.
       expect(isSame(full(other), full(control))).toBe(!dice);

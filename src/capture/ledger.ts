@@ -325,10 +325,11 @@ function inWords({ subject, before, after }: { subject: string; before?: string;
   return `${subject}: ${parts.join(', ')}`;
 }
 
-/** `next 1003` and `next 1007` as `next 1003 → 1007`; `3 bytes` and `7 bytes` as `3 → 7 bytes`. */
+/** `next 1003` and `next 1007` as `next 1003 → 1007`, `3 bytes` and `7 bytes` as `3 → 7 bytes`: words in common are said once. */
 function became(before: string, after: string): string {
   const [was, is] = [before.split(' '), after.split(' ')];
-  if (was.length === 2 && is.length === 2 && was[0] === is[0]) return `${before} → ${is[1]}`;
+  const differ = was.findIndex((word, index) => word !== is[index]);
+  if (differ > 0 && differ < is.length) return `${before} → ${is.slice(differ).join(' ')}`;
   if (was.length === is.length && was.slice(1).join(' ') === is.slice(1).join(' ')) return `${was[0]} → ${after}`;
   return `${before} → ${after}`;
 }

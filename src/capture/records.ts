@@ -508,7 +508,7 @@ export class Recorder {
       return;
     }
 
-    const { messages, lump } = this.framed(stream, over, trace.way, chunk);
+    const { messages, lump } = this.framed(stream, side, over, trace.way, chunk);
     for (const message of messages) {
       const nth = stream.count[trace.way]++;
       const known = over === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
@@ -553,6 +553,7 @@ export class Recorder {
   /** The whole messages among what one end has let through. Once a stream is wrong, the rest of it is one lump per chunk. */
   private framed(
     stream: Stream,
+    side: Side,
     over: Over,
     way: 'sent' | 'read',
     chunk: Buffer,
@@ -565,7 +566,7 @@ export class Recorder {
     let start = 0;
     try {
       for (;;) {
-        const length = card.wire.frame(bytes, start);
+        const length = card.wire.frame(bytes, start, side);
         if (length === undefined || start + length > bytes.length) break;
         messages.push(bytes.subarray(start, start + length));
         start += length;

@@ -158,6 +158,16 @@ export async function run(args: readonly string[]): Promise<number> {
             requiresArg: true,
             describe: 'ftp: name:password, comma-separated, or a file of such lines; they may write',
           })
+          .option('anonymous', {
+            choices: ['no', 'read', 'write'] as const,
+            requiresArg: true,
+            describe: 'ftp: what those may do who have no password',
+          })
+          .option('active', {
+            choices: ['on', 'off'] as const,
+            requiresArg: true,
+            describe: 'ftp: whether PORT and EPRT are taken; off with --expose',
+          })
           .option('cert', { type: 'string', requiresArg: true, describe: 'ftp: a certificate for TLS, in a PEM file' })
           .option('key', { type: 'string', requiresArg: true, describe: 'ftp: its private key, in a PEM file' })
           .option('log', { choices: LEVELS, describe: 'the live log; without it nothing is tapped' })

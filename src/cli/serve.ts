@@ -36,12 +36,16 @@ export interface ServeOptions {
   secret?: string | undefined;
   root?: string | undefined;
   users?: string | undefined;
+  anonymous?: string | undefined;
+  active?: string | undefined;
   cert?: string | undefined;
   key?: string | undefined;
 }
 
 /** What a protocol may be told, beside where it listens. */
-const SETTINGS = ['zone', 'secret', 'root', 'users', 'cert', 'key'] as const;
+const SETTINGS = ['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key'] as const;
+/** Those that name a file or a folder. A list of users is one only if there is such a file. */
+const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key'];
 
 /** A trace file that has grown so long, in bytes, is followed by a new one. */
 const LONG = 8 << 20;
@@ -134,10 +138,12 @@ function settingsOf(card: AnyCard, name: string, options: ServeOptions): Setting
     if (given === undefined) continue;
     if (!card.takes?.includes(setting))
       throw new UsageError(`--${setting} means nothing to ${name}. Type: amnesia serve ${name}`);
-    // The server's process may stand in another folder. A list of users is no path, unless there is such a file.
-    const isPath = setting !== 'secret' && (setting !== 'users' || existsSync(given));
+    // The server's process may stand in another folder.
+    const isPath = PATHS.includes(setting) || (setting === 'users' && existsSync(given));
     settings[setting] = isPath ? resolve(given) : given;
   }
+  // Whoever can make a server dial can make it dial others.
+  if (card.takes?.includes('active') && options.expose) settings.active ??= 'off';
   if (card.takes?.includes('rate') && options.rate !== undefined) settings.rate = String(options.rate);
   // Every life that follows a kill is handed the same one. Who has another instance elsewhere says which.
   if (card.takes?.includes('secret')) settings.secret ??= randomBytes(16).toString('hex');

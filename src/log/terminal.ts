@@ -282,7 +282,7 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
     if (outcome.gone !== undefined)
       since.push(`${outcome.leftBehind ? 'left behind' : 'gone'} with ${hash(outcome.gone)}`);
     if (outcome.rebuilt !== undefined) since.push(`rebuilt by ${hash(outcome.rebuilt)}`);
-    lines.push([{ text: `${' '.repeat(11)}${since.join(', ')}`, style: 'dim' }]);
+    lines.push(...wrap([{ text: ' '.repeat(11) }, { text: since.join(', '), style: 'dim' }], look, 11));
   }
   return lines;
 }

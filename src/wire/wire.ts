@@ -36,7 +36,7 @@ export interface Wire<M> {
    * On a stream: length of the message that begins at `start`, or undefined while too little of it is here to tell or it is not whole.
    * Throws a {@link WireError} as soon as the bytes can never become a message, from the header alone.
    */
-  frame(bytes: Buffer, start: number): number | undefined;
+  frame(bytes: Buffer, start: number, from: Side): number | undefined;
   /** Reads one whole message. Every byte is read by name. */
   read(reader: Reader, from: Side, over: Over): M;
   write(writer: Writer, message: M): void;
@@ -95,7 +95,7 @@ export class Inbox<M> {
     let start = 0;
     try {
       for (;;) {
-        const length = this.wire.frame(bytes, start);
+        const length = this.wire.frame(bytes, start, this.from);
         if (length === undefined || start + length > bytes.length) break;
         // A message of no bytes would be found again and again: such a protocol does not travel on a stream.
         if (length <= 0) throw new Error(`a message on a stream cannot be ${length} bytes long: mend frame()`);

@@ -6,7 +6,7 @@ import { EXAMPLE_ZONE } from '../../served/example.zone.ts';
 import { parseMasterFile, ZoneError } from '../../served/master-file.ts';
 import { buildZone, type Zone } from '../../served/zone.ts';
 import { type Card, SettingError, type Settings } from '../shapes.ts';
-import { connect, type DnsClient } from './client.ts';
+import type { DnsClient } from './client.ts';
 import { serve } from './server.ts';
 import { type Event, rulesFor, type State } from './state.ts';
 import { type Message, wire } from './wire.ts';
@@ -34,7 +34,8 @@ export const card: DnsCard = {
     NOBODYS,
   ),
   serve,
-  connect,
+  // A server's process has no use for a client.
+  connect: async (options) => (await import('./client.ts')).connect(options),
   takes: ['zone', 'secret', 'rate'],
   async configure(settings) {
     const zone = zoneOf(settings);

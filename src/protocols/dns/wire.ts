@@ -512,8 +512,8 @@ export const wire: Wire<Message> = {
 export const queries: Wire<Message> = {
   ...wire,
 
-  frame(bytes, start) {
-    const length = wire.frame(bytes, start);
+  frame(bytes, start, from) {
+    const length = wire.frame(bytes, start, from);
     if (length !== undefined && length > PREFIX + QUERY.tcp) {
       throw new WireError(`no query is ${length - PREFIX} bytes long`, 0, 'RFC 7766 §8');
     }

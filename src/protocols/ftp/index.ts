@@ -8,9 +8,9 @@ import { type Folder, openFolder } from '../../served/folder.ts';
 import { furnish } from '../../served/library.ts';
 import { printable } from '../../wire/printable.ts';
 import { type Card, SettingError, type Settings } from '../shapes.ts';
-import { connect, type FtpClient } from './client.ts';
+import type { FtpClient } from './client.ts';
 import { type House, serveFrom } from './server.ts';
-import { type Deed, type Event, type Outcome, rules, type State } from './state.ts';
+import { type Deed, type Event, type Outcome, rulesFor, type State } from './state.ts';
 import { type Message, wire } from './wire.ts';
 
 type FtpCard = Card<State, Message, Event, FtpClient, Deed, Outcome>;
@@ -23,20 +23,7 @@ export const card: FtpCard = {
   port: 2121,
   cites: 'RFC 959',
   wire,
-  designs: {
-    memory: {
-      rules,
-      holds: 'memory',
-      tells: 'user, folder, type and offset filed under the connection, and gone with it',
-      promises: 'a 226 promises that an upload is on the disk; who is logged in is forgotten with the connection',
-    },
-    carried: {
-      rules,
-      holds: 'memory',
-      tells: 'the same server; the client carries all of it too, and says it again: USER, CWD, TYPE, REST',
-      promises: 'a 226 promises that an upload is on the disk; what is forgotten of a client, it can tell again',
-    },
-  },
+  designs: designsFor({ dials: true }),
 
   async serve(keeper, at, bounds) {
     const folder = await mkdtemp(join(tmpdir(), 'amnesia-ftp-'));
@@ -51,15 +38,35 @@ export const card: FtpCard = {
     };
   },
 
-  connect,
+  // A server's process has no use for a client.
+  connect: async (options) => (await import('./client.ts')).connect(options),
 
   /**
    * `root`: the folder to serve, the built-in library without it. `users`: `name:password,name2:password2`, or a file with one
-   * of them a line; they may write. `anonymous`: `read`, `write` or `no`. `cert` and `key`: PEM files for AUTH TLS.
+   * of them a line; they may write. `anonymous`: `read`, `write` or `no`. `active`: `on`, or `off` to take neither PORT nor EPRT.
+   * `cert` and `key`: PEM files for AUTH TLS.
    */
-  takes: ['root', 'users', 'anonymous', 'cert', 'key'],
+  takes: ['root', 'users', 'anonymous', 'active', 'cert', 'key'],
   configure: configured,
 };
+
+function designsFor(how: { dials: boolean }): FtpCard['designs'] {
+  const rules = rulesFor(how);
+  return {
+    memory: {
+      rules,
+      holds: 'memory',
+      tells: 'user, folder, type and offset filed under the connection, and gone with it',
+      promises: 'a 226 promises that an upload is on the disk; who is logged in is forgotten with the connection',
+    },
+    carried: {
+      rules,
+      holds: 'memory',
+      tells: 'the same server; the client carries all of it too, and says it again: USER, CWD, TYPE, REST',
+      promises: 'a 226 promises that an upload is on the disk; what is forgotten of a client, it can tell again',
+    },
+  };
+}
 
 async function configured(settings: Settings, folder: string): Promise<FtpCard> {
   const root = settings.root ?? join(folder, 'library');
@@ -70,7 +77,22 @@ async function configured(settings: Settings, folder: string): Promise<FtpCard> 
       { cause },
     );
   });
-  return { ...card, serve: serveFrom(await houseOf(settings, served)) };
+  const { active = 'on' } = settings;
+  if (active !== 'on' && active !== 'off')
+    throw new SettingError(`active may be on or off, not “${printable(active, 40)}”: give one of them with --active`);
+  return {
+    ...card,
+    designs: designsFor({ dials: active === 'on' }),
+    serve: serveFrom(await houseOf(settings, served)),
+    opening: [openingOf(settings, root)],
+  };
+}
+
+/** Whose files these are, and who may do what with them. */
+function openingOf({ root, users, anonymous = 'read' }: Settings, where: string): string {
+  const anybody = { no: 'nobody', read: 'anonymous may read', write: 'anonymous may read and write' }[anonymous];
+  const others = users === undefined ? '' : ', users may write';
+  return `${root === undefined ? 'its own small library, kept in' : 'the files in'} ${where}: ${anybody}${others}`;
 }
 
 async function houseOf(settings: Settings, folder: Folder): Promise<House> {

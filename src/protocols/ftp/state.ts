@@ -190,39 +190,44 @@ interface Said<S extends Session = Session> {
   from: Path;
   now: number;
   command: Command;
+  /** Whether this server dials its clients at all. */
+  dials: boolean;
 }
 type Rule<S extends Session = Session> = (said: Said<S>) => Answer;
 type Insider = Session & LoggedIn;
 type InsiderRule = Rule<Insider>;
 
-export const rules: Rules<State, Message, Event, Deed, Outcome> = {
-  empty: () => ({ sessions: new Map() }),
+/** The rules of FTP. `dials`: whether PORT and EPRT are taken, which make the server connect to somebody. */
+export function rulesFor({ dials }: { dials: boolean }): Rules<State, Message, Event, Deed, Outcome> {
+  return {
+    empty: () => ({ sessions: new Map() }),
 
-  greet: (_state, from) =>
-    decided(from, {
-      remember: { is: 'greeted' },
-      say: reply(220, 'This server remembers you as long as this connection lasts.'),
-    }),
+    greet: (_state, from) =>
+      decided(from, {
+        remember: { is: 'greeted' },
+        say: reply(220, 'This server remembers you as long as this connection lasts.'),
+      }),
 
-  decide(state, message, from, world) {
-    const session = state.sessions.get(from) ?? NOBODY;
-    if (message.is !== 'command') return decided(from, { say: reply(500, 'That is a reply, and nobody asked.') });
-    const verb = ALIASES.get(message.verb) ?? message.verb;
-    const said = { session, verb, argument: message.argument, from, now: world.now(), command: message };
-    return decided(from, answer(said));
-  },
+    decide(state, message, from, world) {
+      const session = state.sessions.get(from) ?? NOBODY;
+      if (message.is !== 'command') return decided(from, { say: reply(500, 'That is a reply, and nobody asked.') });
+      const verb = ALIASES.get(message.verb) ?? message.verb;
+      const said = { session, verb, argument: message.argument, from, now: world.now(), command: message, dials };
+      return decided(from, answer(said));
+    },
 
-  learn: (state, outcome, from) => decided(from, learn(state.sessions.get(from) ?? NOBODY, outcome)),
+    learn: (state, outcome, from) => decided(from, learn(state.sessions.get(from) ?? NOBODY, outcome)),
 
-  part: (state, from) => decided(from, state.sessions.has(from) ? { remember: { is: 'parted' } } : {}),
+    part: (state, from) => decided(from, state.sessions.has(from) ? { remember: { is: 'parted' } } : {}),
 
-  apply,
+    apply,
 
-  // What is filed under a path ends with it.
-  lasting: () => false,
+    // What is filed under a path ends with it.
+    lasting: () => false,
 
-  facts,
-};
+    facts,
+  };
+}
 
 function answer(said: Said): Answer {
   const { session, verb } = said;
@@ -452,7 +457,8 @@ const SERVICES: ReadonlySet<number> = new Set([
  * name (the bounce, RFC 2577 §3), so it dials only who asks, and no port at which a service may listen. On loopback the first
  * rule protects nobody, since everybody is 127.0.0.1 there: only ports that the system hands out are dialled.
  */
-function aim({ session, verb, from, command }: Said<Insider>): Answer {
+function aim({ session, verb, from, command, dials }: Said<Insider>): Answer {
+  if (!dials) return { say: reply(502, 'Nobody is dialled from here: say EPSV or PASV.') };
   if (session.onlyEpsv) return AFTER_EPSV_ALL;
   const where = endpointIn(command);
   if (!where)
@@ -711,8 +717,8 @@ function remembered(session: Session): string[] {
     `in ${printable(cwd, 120)}`,
     `type ${type}`,
     `offset ${rest}`,
-    data.is === 'none' ? 'no data port' : `${data.is} data port`,
-    transfer.is === 'none' ? 'no transfer' : `${transfer.verb} ${printable(transfer.path, 120)}`,
+    `data port ${data.is}`,
+    transfer.is === 'none' ? 'transfer none' : `transfer ${transfer.verb} ${printable(transfer.path, 120)}`,
     ...(renaming === undefined ? [] : [`renaming ${printable(renaming, 120)}`]),
     ...tls,
   ];

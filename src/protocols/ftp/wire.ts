@@ -297,9 +297,9 @@ const AGAIN: Spec<Buffer> = { id: 'again', label: 'Code again', show: inWords, g
 export const wire: Wire<Message> = {
   longest: REPLY,
 
-  frame(bytes, start) {
+  frame(bytes, start, from) {
     if (start >= bytes.length) return undefined;
-    return isDigit(byteAt(bytes, start)) ? frameReply(bytes, start) : frameLine(bytes, start, LINE, 'a command');
+    return from === 'server' ? frameReply(bytes, start) : frameLine(bytes, start, LINE, 'a command');
   },
 
   read: (reader, from) => (from === 'client' ? readCommand(reader) : readReply(reader)),

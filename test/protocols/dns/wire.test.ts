@@ -334,7 +334,7 @@ describe('what cannot be read', () => {
   });
 
   test.each([0, 1, 11])('on a stream, a length of %i', (length) => {
-    expect(() => wire.frame(u16(length), 0)).toThrow(`no message is ${length} bytes long`);
+    expect(() => wire.frame(u16(length), 0, 'client')).toThrow(`no message is ${length} bytes long`);
   });
 });
 
@@ -375,8 +375,8 @@ describe('as a server listens', () => {
     expect(heard(padded(1232)).wrong).toBeUndefined();
     expect(heard(padded(1233)).wrong?.message).toContain('no query is 1233 bytes long');
     expect(heard(framed(padded(4096)), 'tcp').wrong).toBeUndefined();
-    expect(queries.frame(u16(4096), 0)).toBe(4098);
-    expect(() => queries.frame(u16(4097), 0)).toThrow(WireError);
+    expect(queries.frame(u16(4096), 0, 'client')).toBe(4098);
+    expect(() => queries.frame(u16(4097), 0, 'client')).toThrow(WireError);
   });
 });
 

@@ -74,8 +74,10 @@ export function smallZone(asked: string[] = []): Zone {
     names: 3,
     records: 3,
     answer(name, type): Answer {
-      asked.push(`${name.toString('latin1')} ${type}`);
-      const lower = name.toString('latin1').toLowerCase();
+      // What follows the name is none of the zone's business.
+      const own = name.toString('latin1', 0, name.indexOf(0) + 1);
+      asked.push(`${own} ${type}`);
+      const lower = own.toLowerCase();
       if (!lower.endsWith('\x07example\x04test\0')) return { ...NO, rcode: 5, authoritative: false };
       if (lower.startsWith('\x04long'))
         return { ...NO, rcode: 0, answers: 1, records: record(16, Buffer.alloc(700, 1)) };

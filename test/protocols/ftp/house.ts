@@ -10,11 +10,13 @@ import { StateKeeper } from '../../../src/lab/keeper.ts';
 import { temporaryFolder } from '../../../src/lab/tidy.ts';
 import { seededWorld } from '../../../src/lab/world.ts';
 import { type House, type Patience, serveFrom } from '../../../src/protocols/ftp/server.ts';
-import { rules } from '../../../src/protocols/ftp/state.ts';
+import { rulesFor } from '../../../src/protocols/ftp/state.ts';
 import { passiveIn, type Reply, wire } from '../../../src/protocols/ftp/wire.ts';
 import type { Bounds, Facts } from '../../../src/protocols/shapes.ts';
 import { type FolderOptions, openFolder } from '../../../src/served/folder.ts';
 import { Inbox } from '../../../src/wire/wire.ts';
+
+const rules = rulesFor({ dials: true });
 
 export interface HouseOptions extends FolderOptions {
   files?: Record<string, string | Buffer>;

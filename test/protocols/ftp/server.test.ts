@@ -237,7 +237,9 @@ describe('forgotten', () => {
     await ann.say('CWD pub');
     await ann.say('TYPE I');
     await ann.say('REST 1');
-    expect(Object.values(await house.forget())).toEqual(['ann, in /pub, type I, offset 1, no data port, no transfer']);
+    expect(Object.values(await house.forget())).toEqual([
+      'ann, in /pub, type I, offset 1, data port none, transfer none',
+    ]);
     expect(house.facts()).toEqual({});
     for (const line of ['PWD', 'RETR a', 'EPSV', 'CWD pub']) expect(await ann.say(line)).toBe(530);
     await ann.say('USER ann');

@@ -19,9 +19,10 @@ function folder(): string {
 
 /** A server with these settings; undefined for the card as it is. */
 async function serve(settings: Settings | undefined): Promise<number> {
-  const rules = card.designs.memory?.rules;
-  if (!rules || !card.configure) throw new Error('the card has lost a part');
+  if (!card.configure) throw new Error('the card has lost a part');
   const given = settings === undefined ? card : await card.configure(settings, folder());
+  const rules = given.designs.memory?.rules;
+  if (!rules) throw new Error('the card has lost a design');
   const { keeper } = await StateKeeper.open({ rules, wire: card.wire, world: REAL_WORLD, transport: 'tcp' });
   const server = await given.serve(keeper, { host: '127.0.0.1', port: 0 });
   onTestFinished(() => server.close());
@@ -47,6 +48,39 @@ test('a folder of yours', async () => {
   writeFileSync(join(root, 'mine'), 'mine');
   const guest = await Talker.enter(await serve({ root }), 'anonymous');
   expect((await guest.fetch('NLST')).bytes.toString()).toBe('mine\r\n');
+});
+
+describe('whether it dials its clients', () => {
+  const ASKS = ['PORT 127,0,0,1,200,10', 'EPRT |1|127.0.0.1|51210|'] as const;
+
+  test('it does, unless it is told otherwise', async () => {
+    for (const settings of [{}, { active: 'on' }]) {
+      const guest = await Talker.enter(await serve(settings), 'anonymous');
+      for (const asks of ASKS) expect(await guest.say(asks)).toBe(200);
+    }
+  });
+
+  test('and then says so, and another way', async () => {
+    const guest = await Talker.enter(await serve({ active: 'off' }), 'anonymous');
+    for (const asks of ASKS) expect(await guest.ask(asks)).toBe('502 Nobody is dialled from here: say EPSV or PASV.');
+    expect(await guest.say('EPSV')).toBe(229);
+  });
+
+  test('another word is refused', async () => {
+    await expect(serve({ active: 'maybe' })).rejects.toThrow(/active may be on or off/);
+  });
+});
+
+test('it opens with what it serves, and to whom', async () => {
+  const root = folder();
+  const openingOf = async (settings: Settings) => (await card.configure?.(settings, folder()))?.opening?.join();
+  expect(await openingOf({ root })).toBe(`the files in ${root}: anonymous may read`);
+  expect(await openingOf({ root, anonymous: 'no', users: 'ann:secret' })).toBe(
+    `the files in ${root}: nobody, users may write`,
+  );
+  expect(await openingOf({ anonymous: 'write' })).toMatch(
+    /^its own small library, kept in .*: anonymous may read and write$/,
+  );
 });
 
 describe('users', () => {

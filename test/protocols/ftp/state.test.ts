@@ -2,8 +2,10 @@
 
 import { describe, expect, test } from 'vitest';
 import { seededWorld } from '../../../src/lab/world.ts';
-import { type Outcome, rules, type State } from '../../../src/protocols/ftp/state.ts';
+import { type Outcome, rulesFor, type State } from '../../../src/protocols/ftp/state.ts';
 import { command, type Message, verbs } from '../../../src/protocols/ftp/wire.ts';
+
+const rules = rulesFor({ dials: true });
 
 const PATH = '127.0.0.1:50000';
 const world = seededWorld(1, 'server');
@@ -78,7 +80,7 @@ describe('who speaks', () => {
     // Nothing is believed before it is known.
     expect(ann.known()).toBe('ann by name');
     expect(ann.learn({ is: 'checked', user: 'ann', may: 'write' })).toBe('230');
-    expect(ann.known()).toBe('ann, in /, type A, offset 0, no data port, no transfer');
+    expect(ann.known()).toBe('ann, in /, type A, offset 0, data port none, transfer none');
     ann.part();
     expect(rules.facts(ann.state)).toEqual({});
     expect(ann.part()).toBe('');
@@ -260,7 +262,7 @@ describe('how and where to', () => {
     ann.say('TYPE I');
     ann.say('REST 5');
     expect(ann.say('RETR a')).toBe('do transfer');
-    expect(ann.known()).toBe('ann, in /, type I, offset 0, no data port, RETR /a');
+    expect(ann.known()).toBe('ann, in /, type I, offset 0, data port none, transfer RETR /a');
   });
 
   test('EPSV ALL: no other way from now on', () => {
@@ -295,7 +297,7 @@ describe('how and where to', () => {
   ])('from %s, EPRT to %s port %d: %s', (path, host, port, answer) => {
     const ann = visit(path).logIn();
     expect(ann.say(`EPRT |1|${host}|${port}|`)).toBe(answer);
-    expect(ann.known()).toContain(answer === '501' ? 'no data port' : 'active data port');
+    expect(ann.known()).toContain(answer === '501' ? 'data port none' : 'data port active');
   });
 });
 
@@ -304,12 +306,12 @@ describe('files', () => {
     const ann = visit().logIn();
     expect(ann.say('RETR a')).toBe('425');
     ann.passive();
-    expect(ann.known()).toContain('passive data port');
+    expect(ann.known()).toContain('data port passive');
     expect(ann.say('RETR a')).toBe('do transfer');
     expect(ann.learn({ is: 'opened', path: '/a', size: 5 })).toBe('150');
     expect(ann.say('STAT')).toBe('211');
     expect(ann.learn({ is: 'done', bytes: 5 })).toBe('226');
-    expect(ann.known()).toContain('no data port, no transfer');
+    expect(ann.known()).toContain('data port none, transfer none');
     // Used up.
     expect(ann.say('RETR a')).toBe('425');
   });
@@ -365,7 +367,7 @@ describe('files', () => {
     const ann = visit().logIn().passive();
     ann.say('STOR a');
     expect(ann.learn({ is: 'failed', why, words: 'No.' })).toBe(code);
-    expect(ann.known()).toContain('no transfer');
+    expect(ann.known()).toContain('transfer none');
   });
 
   test('MLSD of a file has a code of its own (RFC 3659 §7.2.1)', () => {

@@ -114,9 +114,11 @@ describe('vectors', () => {
       const bytes = bytesOf(text);
       expect(untiled(explained(side, text), bytes.length)).toEqual([]);
       expect(encode(wire, decode(wire, bytes, side)).equals(bytes)).toBe(true);
-      if (wire.frame(bytes, 0) === undefined) throw new Error('not a whole message');
-      expect(wire.frame(Buffer.concat([Buffer.from('x\n'), bytes, Buffer.from('NOOP\r\n')]), 2)).toBe(bytes.length);
-      for (let end = 0; end < bytes.length; end++) expect(wire.frame(bytes.subarray(0, end), 0)).toBeUndefined();
+      if (wire.frame(bytes, 0, side) === undefined) throw new Error('not a whole message');
+      expect(wire.frame(Buffer.concat([Buffer.from('x\n'), bytes, Buffer.from('NOOP\r\n')]), 2, side)).toBe(
+        bytes.length,
+      );
+      for (let end = 0; end < bytes.length; end++) expect(wire.frame(bytes.subarray(0, end), 0, side)).toBeUndefined();
     },
   );
 
@@ -148,13 +150,18 @@ describe('what is made', () => {
     expect(decode(wire, reply(200, 'Yes.').raw, 'server')).toEqual(reply(200, 'Yes.'));
     const several = reply(211, 'This:', ' one', '211 looks like the end', 'End');
     expect(several.raw.toString()).toBe('211-This:\r\n one\r\n 211 looks like the end\r\n211 End\r\n');
-    expect(wire.frame(several.raw, 0)).toBe(several.raw.length);
+    expect(wire.frame(several.raw, 0, 'server')).toBe(several.raw.length);
   });
 
   test('no text ends its line: a name cannot become a reply of its own', () => {
     const evil = reply(257, '"a\r\n230 Logged in\r\n" is there');
     expect(evil.raw.toString()).toBe('257 "a  230 Logged in  " is there\r\n');
-    expect(wire.frame(evil.raw, 0)).toBe(evil.raw.length);
+    expect(wire.frame(evil.raw, 0, 'server')).toBe(evil.raw.length);
+  });
+
+  test('a client’s line that looks like the beginning of a long reply is a line, and waits for no end', () => {
+    expect(wire.frame(bytesOf('211-Hello\r\n'), 0, 'client')).toBe(11);
+    expect(wire.frame(bytesOf('211-Hello\r\n'), 0, 'server')).toBeUndefined();
   });
 });
 
@@ -243,15 +250,15 @@ describe('where data connections go', () => {
 describe('bounds', () => {
   test('a command may be 2048 bytes long, and no longer', () => {
     const longest = Buffer.from(`RETR ${'x'.repeat(LINE - 7)}\r\n`);
-    expect(wire.frame(longest, 0)).toBe(LINE);
-    expect(() => wire.frame(Buffer.from(`RETR ${'x'.repeat(LINE - 6)}\r\n`), 0)).toThrow(WireError);
-    expect(wire.frame(Buffer.alloc(LINE, 0x41), 0)).toBeUndefined();
-    expect(() => wire.frame(Buffer.alloc(LINE + 1, 0x41), 0)).toThrow(WireError);
+    expect(wire.frame(longest, 0, 'client')).toBe(LINE);
+    expect(() => wire.frame(Buffer.from(`RETR ${'x'.repeat(LINE - 6)}\r\n`), 0, 'client')).toThrow(WireError);
+    expect(wire.frame(Buffer.alloc(LINE, 0x41), 0, 'client')).toBeUndefined();
+    expect(() => wire.frame(Buffer.alloc(LINE + 1, 0x41), 0, 'client')).toThrow(WireError);
   });
 
   test('an endless reply, in one line or in many, is refused', () => {
-    expect(() => wire.frame(Buffer.from(`220 ${'x'.repeat(70_000)}`), 0)).toThrow(WireError);
-    expect(() => wire.frame(Buffer.from(`220-\r\n${' x\r\n'.repeat(20_000)}`), 0)).toThrow(WireError);
+    expect(() => wire.frame(Buffer.from(`220 ${'x'.repeat(70_000)}`), 0, 'server')).toThrow(WireError);
+    expect(() => wire.frame(Buffer.from(`220-\r\n${' x\r\n'.repeat(20_000)}`), 0, 'server')).toThrow(WireError);
   });
 
   test('a reply that is none', () => {

@@ -163,7 +163,7 @@ describe.each(VECTORS)('$name', (vector) => {
     expect(decode(wire, bytes, vector.from)).toEqual(vector.message);
     expect(encode(wire, vector.message).toString('hex')).toBe(bytes.toString('hex'));
     expect(wire.kind(vector.message)).toBe(vector.message.type);
-    expect(wire.frame(bytes, 0)).toBe(bytes.length);
+    expect(wire.frame(bytes, 0, 'client')).toBe(bytes.length);
     expect(bytes.length).toBeLessThanOrEqual(wire.longest);
   });
 
@@ -252,7 +252,7 @@ describe('refused, at the byte that can never be right', () => {
       for (const length of [0, 1, 3, 4, 5, 7, 8, 9, 11, 12, 13, 19, 20, 21, 27, 28, 29, 1027, 1028, 1029, 65_535]) {
         const header = Buffer.from([0x10 | type, 0, length >> 8, length & 0xff]);
         if (length >= low && length <= high) {
-          expect(wire.frame(header, 0), `type ${type}, length ${length}`).toBe(4 + length);
+          expect(wire.frame(header, 0, 'client'), `type ${type}, length ${length}`).toBe(4 + length);
         } else {
           const error = refusal(header);
           expect(error.at, `type ${type}, length ${length}`).toBe(2);
@@ -278,11 +278,11 @@ describe('refused, at the byte that can never be right', () => {
   });
 
   test('half a header proves nothing yet', () => {
-    expect(wire.frame(Buffer.alloc(0), 0)).toBeUndefined();
-    expect(wire.frame(Buffer.from('14', 'hex'), 0)).toBeUndefined();
-    expect(wire.frame(Buffer.from('14ff', 'hex'), 0)).toBeUndefined();
-    expect(wire.frame(Buffer.from('14ffff', 'hex'), 0)).toBeUndefined();
-    expect(() => wire.frame(Buffer.from('14ffffff', 'hex'), 0)).toThrow(WireError);
+    expect(wire.frame(Buffer.alloc(0), 0, 'client')).toBeUndefined();
+    expect(wire.frame(Buffer.from('14', 'hex'), 0, 'client')).toBeUndefined();
+    expect(wire.frame(Buffer.from('14ff', 'hex'), 0, 'client')).toBeUndefined();
+    expect(wire.frame(Buffer.from('14ffff', 'hex'), 0, 'client')).toBeUndefined();
+    expect(() => wire.frame(Buffer.from('14ffffff', 'hex'), 0, 'client')).toThrow(WireError);
   });
 
   test('the offset counts from the message that is wrong, whatever came before it', () => {

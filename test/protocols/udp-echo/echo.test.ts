@@ -10,7 +10,7 @@ const PAYLOADS = [Buffer.alloc(0), Buffer.from('hello'), Buffer.from([0, 0xff, 0
 const WORLD = { now: () => 0, name: () => 'unused' };
 
 test.each(PAYLOADS)('a datagram is one message, whole, whatever is in it: $length bytes', (payload) => {
-  expect(wire.frame(payload, 0)).toBe(payload.length);
+  expect(wire.frame(payload, 0, 'client')).toBe(payload.length);
   expect(payload.length).toBeLessThanOrEqual(wire.longest);
   for (const from of ['client', 'server'] as const) {
     const message = decode(wire, payload, from);
