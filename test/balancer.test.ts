@@ -121,6 +121,32 @@ describe('connections', () => {
     expect(error[0]).toMatchObject({ code: 'ECONNRESET' });
   });
 
+  test('of a client that does not read are ended all the same', async () => {
+    // More than the machine keeps for somebody who does not read: the end is stuck behind it.
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {});
+      socket.write(Buffer.alloc(64 << 20));
+    });
+    server.listen(0, HOST);
+    await once(server, 'listening');
+    closing.push(async () => server.close());
+    const { front } = await inFront((server.address() as AddressInfo).port);
+    const socket = await dial(front.port);
+    socket.on('error', () => {});
+    await once(socket, 'readable');
+    await front.drop();
+    expect(front.port).toBeGreaterThan(0);
+  });
+
+  test('of a client that resets while they are ended are ended all the same', async () => {
+    const { front } = await inFront(await instance('one'));
+    const socket = await dial(front.port);
+    await ask(socket, 'hello');
+    const dropped = front.drop();
+    socket.resetAndDestroy();
+    await expect(dropped).resolves.toBeUndefined();
+  });
+
   test('to nobody are reset', async () => {
     const port = await instance('one');
     for (const close of closing.splice(0)) await close();

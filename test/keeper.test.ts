@@ -1,7 +1,7 @@
 // The one loop under every server: decide, apply, write down, then answer. The journal here does only what the test says, and
 // when; the mouth notes everything that is said.
 
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Journal, type KeeperOptions, StateKeeper } from '../src/lab/keeper.ts';
 import { seededWorld } from '../src/lab/world.ts';
 import type { Decision, Path, Rules } from '../src/protocols/shapes.ts';
@@ -104,6 +104,76 @@ test('without a journal the answer leaves before hear returns', async () => {
   const { keeper, said } = await keeping();
   expect(keeper.hear('a', ['=x', '?'])).toBeUndefined();
   expect(said).toEqual([{ to: 'a', says: 'noted x;[x]' }]);
+});
+
+describe('deeds', () => {
+  /** `do` says “begun”, then has a deed done, then says “asked”; its outcome is answered as well. */
+  const deeds = {
+    ...rules,
+    decide: (state: State, message: string, from: string) =>
+      message === 'do'
+        ? {
+            events: [],
+            actions: [
+              { to: from, say: 'begun;' },
+              { to: from, does: 'it' },
+              { to: from, say: 'asked;' },
+            ],
+          }
+        : (rules.decide(state, message, from, seededWorld(1, 'test')) as never),
+    learn: (_state: State, outcome: string, from: string) => ({
+      events: [],
+      actions: [{ to: from, say: `learnt ${outcome};` }],
+    }),
+  };
+
+  async function doing(does: (to: string, deed: string) => void, more: object = {}) {
+    const done: string[] = [];
+    const learned: string[] = [];
+    const { keeper } = await StateKeeper.open<State, string, never, string, string>({
+      rules: deeds as never,
+      wire: wire as Wire<string>,
+      world: seededWorld(1, 'test'),
+      transport: 'tcp',
+      learned: (path, outcome) => void learned.push(`${path} ${outcome}`),
+      ...more,
+    });
+    keeper.attach({
+      say: (_to, bytes) => void done.push(bytes.toString()),
+      hangUp: () => {},
+      does(to, deed) {
+        done.push(`does ${deed}`);
+        does(to, deed);
+      },
+    });
+    return { keeper, done, learned };
+  }
+
+  test('are done where they stand among the answers, and their outcome comes back to the rules', async () => {
+    const { keeper, done, learned } = await doing(() => {});
+    keeper.hear('a', ['do']);
+    expect(done).toEqual(['begun;', 'does it', 'asked;']);
+    keeper.learn('a', 'well');
+    expect(done.slice(3)).toEqual(['learnt well;']);
+    expect(learned).toEqual(['a well']);
+  });
+
+  test('whose outcome is there at once are answered after what was decided before', async () => {
+    const { keeper, done } = await doing((to) => keeper.learn(to, 'at once'));
+    keeper.hear('a', ['do']);
+    expect(done).toEqual(['begun;', 'does it', 'asked;', 'learnt at once;']);
+  });
+
+  test('that throw are a fault of ours, and the next one is heard all the same', async () => {
+    let faulty = true;
+    const { keeper, done } = await doing(() => {
+      if (faulty) throw new Error('no hands');
+    });
+    expect(() => keeper.hear('a', ['do'])).toThrow('no hands');
+    faulty = false;
+    keeper.hear('b', ['do']);
+    expect(done.slice(-3)).toEqual(['begun;', 'does it', 'asked;']);
+  });
 });
 
 test('who has been told good-bye is not heard any more, not even what came along with its last request', async () => {

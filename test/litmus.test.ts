@@ -283,6 +283,8 @@ const KILL: Cut = { is: 'kill', at: { after: 1 } };
 const KILLED: Trace = { t: 0, who: 'echo/1', is: 'kill', pid: 1 };
 const REBORN: Trace = { t: 0, who: 'echo/2', is: 'born', pid: 2, path: '127.0.0.1:7', facts: {}, notes: [] };
 const FORGOT: Trace = { t: 0, who: 'echo/1', is: 'forgot', facts: {}, left: {} };
+const SWAP: Cut = { is: 'swap', at: { after: 1 } };
+const SWAPPED: Trace = { t: 0, who: 'echo/1', is: 'swapped' };
 const judged = (control: Arm, severed: Arm) => judge(udpEcho as AnyCard, control, severed);
 
 describe('the verdicts', () => {
@@ -294,6 +296,10 @@ describe('the verdicts', () => {
       more: [],
       less: [],
     });
+  });
+
+  test('untouched by a swap as well, when the other instance has been asked', () => {
+    expect(judged(control, arm({ cut: SWAP, rows: [SWAPPED, REBORN] }))).toMatchObject({ verdict: 'untouched' });
   });
 
   test('recovered: same answers, but the client had to say more', () => {
@@ -324,6 +330,19 @@ describe('the verdicts', () => {
       arm({ failed: 1 }),
       arm({ cut: KILL, rows: [KILLED, REBORN] }),
       /^the control arm failed at “step 1”/,
+    ],
+    ['nobody was swapped', control, arm({ cut: SWAP }), /^the swap never happened/],
+    [
+      'the same process goes on',
+      control,
+      arm({ cut: SWAP, rows: [SWAPPED, { ...REBORN, pid: 1 } as Trace] }),
+      /same process/,
+    ],
+    [
+      'nobody asked the other instance',
+      control,
+      arm({ cut: SWAP, rows: [SWAPPED, REBORN], said: ['one'] }),
+      /^the swap left no trace: nobody has said anything/,
     ],
     ['the control arm was not played', arm({ fault: new Error('no room') }), control, /could not be played: no room$/],
     [

@@ -149,7 +149,7 @@ export function torn(card: AnyCard, said: readonly Said[]): string[] {
 /** What the server sent in this run, and what its rules alone say to the same messages, in the same world. */
 export async function unruly({ story, design, seed = 1 }: Subject, traces: readonly Trace[]): Promise<string[]> {
   const { path: folder, remove } = temporaryFolder();
-  const card = (await story.card.configure?.(settingsFor(story.card, seed), folder)) ?? story.card;
+  const card = (await story.card.configure?.(settingsFor(story.card, design, seed), folder)) ?? story.card;
   await remove();
   const { rules } = card.designs[design] ?? {};
   if (!rules) throw new Error(`there is no ${card.name}/${design}`);
@@ -229,7 +229,10 @@ export async function living<T>({ story, design, seed = 1 }: Subject, use: (life
     port: 0,
     folder: join(path, 'state'),
     bounds: { rate: 0, connections: 500 },
-    settings: { ...settingsFor(story.card, seed), ...(story.card.takes?.includes('rate') ? { rate: '0' } : {}) },
+    settings: {
+      ...settingsFor(story.card, design, seed),
+      ...(story.card.takes?.includes('rate') ? { rate: '0' } : {}),
+    },
     seed,
     origin: String(process.hrtime.bigint()),
   });

@@ -52,7 +52,7 @@ describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
     let control: Arm;
 
     beforeAll(async () => {
-      const configured = (await card.configure?.(settingsFor(card, 1), FOLDER)) ?? card;
+      const configured = (await card.configure?.(settingsFor(card, design, 1), FOLDER)) ?? card;
       rules = configured.designs[design]?.rules;
       control = await play(subject);
     });

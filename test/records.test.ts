@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Entry, type PacketRow, Recorder, record } from '../src/capture/records.ts';
 import { type LinkEvent, readTraces, type Trace } from '../src/capture/trace.ts';
+import { card as ftp } from '../src/protocols/ftp/index.ts';
 import type { AnyCard } from '../src/protocols/index.ts';
 import { card as session } from '../src/protocols/tcp-session/index.ts';
 import type { Message } from '../src/protocols/tcp-session/wire.ts';
@@ -572,6 +573,42 @@ describe('data connections', () => {
     expect(entries.slice(2).map(({ read }) => read)).toEqual([true, false]);
   });
 
+  test('of which only the beginning was written down are as long as they are', () => {
+    const cut = { ...sends('begin'), length: 1_000_000 };
+    const [, , chunk] = packets(recorded(story(...announced, cut), card));
+    expect(chunk).toMatchObject({ length: 1_000_000, hex: Buffer.from('begin').toString('hex') });
+    expect(chunk?.fields).toMatchObject([{ start: 0, end: 1_000_000, show: '"begin" of 1000000 bytes' }]);
+  });
+
+  test('that somebody else makes from another address are not the one that was announced', () => {
+    const thief = link('session/1', 'accepted', DATA_PORT, '127.0.0.2:50009');
+    expect(inShort(recorded(story(...announced, thief), card)).at(-1)).toBe('session/1 → client OPENED');
+  });
+
+  test('are announced for one connection: the next one from that port is somebody else’s', () => {
+    const again = link('client', 'connected', '127.0.0.1:50010', DATA_PORT);
+    const first = link('client', 'connected', ANNAS_DATA, DATA_PORT);
+    expect(
+      inShort(recorded(story(...announced, first, again), card)).filter((each) => each.includes('connected')),
+    ).toHaveLength(1);
+  });
+
+  test('in their thousands do not make the recorder forget the connection that asked for them', () => {
+    const recorder = new Recorder({ card: card as unknown as AnyCard });
+    const push = (trace: object) => recorder.push({ t: 0, over: 'tcp', ...trace } as Trace);
+    for (const trace of announced) push(trace);
+    for (let nth = 0; nth < 5000; nth++) {
+      push(answers(ANNA, OPENED));
+      const [from, at] = [`127.0.0.1:${10_000 + nth}`, DATA_PORT];
+      push(link('session/1', 'accepted', at, from));
+      push(bytes('session/1', 'sent', at, from, 'x'));
+      push(link('session/1', 'fin sent', at, from));
+      push(link('session/1', 'fin read', at, from));
+    }
+    const { conversations } = recorder as unknown as { conversations: Map<string, unknown> };
+    expect([...conversations.keys()]).toEqual([`tcp ${ANNA}`]);
+  });
+
   test('that nobody announced are none of this protocol’s, and neither are other sockets of these processes', () => {
     const elsewhere = [
       link('client', 'connected', ANNAS_DATA, '127.0.0.1:40002'),
@@ -582,6 +619,107 @@ describe('data connections', () => {
       'life',
       'client → session/1 OPEN',
       'session/1 → client OPENED',
+    ]);
+  });
+});
+
+describe('what a deed brings about', () => {
+  const change = (after: string, later = true) => ({
+    who: 'session/1',
+    is: 'memory',
+    because: { path: ANNA, nth: 1, ...(later ? { later } : {}) },
+    changes: [{ subject: 'session[1]', after }],
+  });
+
+  test('is told with the message that asked for it, while nothing else has happened', () => {
+    const entries = recorded(story(born(), hears(ANNA, OPEN), change('open')));
+    expect(entries).toMatchObject([{ is: 'life' }, { is: 'packet', memory: [{ holder: 'session/1' }] }]);
+  });
+
+  test('and has a row of its own when it comes later: the message did not know of it', () => {
+    const entries = recorded(
+      story(born(), hears(ANNA, OPEN), change('begun', false), answers(ANNA, OPENED), change('done')),
+    );
+    expect(entries.slice(1)).toMatchObject([
+      { is: 'packet', memory: [{ changes: [{ after: 'begun' }] }] },
+      { is: 'packet', memory: [] },
+      { is: 'memory', changes: [{ after: 'done' }] },
+    ]);
+  });
+
+  test('is not lost when the row has been shown long ago', () => {
+    const recorder = new Recorder({ card: session as unknown as AnyCard });
+    const push = (trace: object) => recorder.push({ t: 0, over: 'tcp', ...trace } as Trace);
+    push(born());
+    push(hears(ANNA, OPEN));
+    const shown = recorder.take();
+    push(change('soon', false));
+    expect(packets(shown)).toMatchObject([{ memory: [{ changes: [{ after: 'soon' }] }] }]);
+    recorder.take();
+    push(change('late', false));
+    expect(recorder.take()).toMatchObject([{ is: 'memory', changes: [{ after: 'late' }] }]);
+  });
+
+  test('what a life that is gone still tells is not put down to the one that follows', () => {
+    const entries = recorded(
+      story(
+        born('session/1', 1),
+        { who: 'session/1', is: 'swapped' },
+        born('session/2', 2, { 'session[1]': 'open' }),
+        { who: 'session/1', is: 'memory', changes: [{ subject: 'session[1]', before: 'open' }] },
+        link('session/1', 'fin read', SERVER, ANNA),
+        { who: 'session/2', is: 'kill', pid: 2 },
+      ),
+    );
+    expect(inShort(entries)).toEqual(['life', 'cut', 'life', 'cut']);
+    expect(entries.at(-1)).toMatchObject({ facts: { 'session[1]': 'open' } });
+  });
+});
+
+describe('a protocol whose server goes on after bytes that are no message', () => {
+  const says = (what: string) => bytes('client', 'sent', ANNA, SERVER, what);
+  const LONG = 'x'.repeat(3000);
+
+  test('is read on behind them, however they are cut', () => {
+    for (const chunks of [[`USER a\r\n${LONG}\r\nNOOP\r\n`], ['USER a\r\n', LONG, '\r', '\nNO', 'OP\r\n']]) {
+      const entries = packets(recorded(story(born('ftp/1'), ...chunks.map(says)), ftp));
+      expect(entries.map(({ kind }) => kind)).toEqual(['USER', 'MALFORMED', 'NOOP']);
+      expect(entries[1]).toMatchObject({ length: 3002, malformed: { cite: 'RFC 959 §5.3' } });
+    }
+  });
+
+  test('and a password in them, or behind them, stays hidden', () => {
+    const secrets = [
+      `PASS ${LONG}\r\n`,
+      `${LONG}\r\nPASS hunter2hunter2\r\n`,
+      `${'y'.repeat(70_000)}`,
+      '\r\nPASS hunter2\r\n',
+    ];
+    const told = JSON.stringify(recorded(story(born('ftp/1'), ...secrets.map(says)), ftp));
+    expect(told).not.toContain('hunter2');
+    expect(told).not.toContain(Buffer.from('hunter2').toString('hex'));
+    expect(told.slice(0, 3000)).not.toContain('xxxxxx');
+  });
+
+  test('secrets of the peer’s own choice are found again in bounded time, short ones not at all', () => {
+    const many = Array.from({ length: 2000 }, (_none, nth) => `PASS ${'a'.repeat(1 + (nth % 900))}\r\n`);
+    const entries = packets(
+      recorded(story(born('ftp/1'), says(many.join('')), says(`a\rb${'a'.repeat(60_000)}`), says('\r\n')), ftp),
+    );
+    expect(entries).toHaveLength(2001);
+    expect(entries.at(-1)?.length).toBe(60_005);
+  });
+});
+
+describe('what is said after TLS begins', () => {
+  test('is not seen, and a row says so', () => {
+    const replies = ['220 Hello\r\n', '234 TLS\r\n'].map((text) => bytes('session/1', 'sent', SERVER, ANNA, text));
+    const entries = recorded(story(born(), ...replies), ftp);
+    expect(inShort(entries)).toEqual([
+      'life',
+      'session/1 → client 220',
+      'session/1 → client 234',
+      'session/1 → client sealed',
     ]);
   });
 });

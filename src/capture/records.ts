@@ -187,6 +187,8 @@ export class Recorder {
   private readonly through = new Map<Path, Path>();
   /** Data connections that were announced, by who waits and on which port; the last {@link CONVERSATIONS} of them. */
   private readonly awaited = new Map<string, Awaited>();
+  /** How often entries were handed over. */
+  private takes = 0;
   /** The packet that the client handled last: its memory changes belong to that. */
   private lastOfClient: PacketRow | undefined;
 
@@ -195,8 +197,9 @@ export class Recorder {
     this.nextRow = options.firstRow ?? 1;
   }
 
-  /** Hands over the entries so far and lets go of them. */
+  /** Hands over the entries so far and lets go of them. Until the next time but one they are still completed. */
   take(): Entry[] {
+    this.takes++;
     return this.entries.splice(0);
   }
 
@@ -323,8 +326,7 @@ export class Recorder {
   }
 
   private remembered(trace: Trace & { is: 'memory' }, row: (what: Row) => void): void {
-    // What a life that is not asked any more makes of its end of things is no part of the story.
-    if (trace.who !== 'client' && this.life?.retired) return;
+    if (this.isPast(trace)) return;
     const changes = trace.changes.map((change) => ({
       subject: this.named(change.subject),
       ...(change.before === undefined ? {} : { before: this.named(change.before) }),
@@ -342,8 +344,23 @@ export class Recorder {
       }
     const { because } = trace;
     const packet = because && this.cause(because);
-    if (packet) packet.memory.push({ holder: trace.who, changes });
+    if (packet && this.isOpen(packet, because)) packet.memory.push({ holder: trace.who, changes });
     else row({ is: 'memory', holder: trace.who, changes });
+  }
+
+  /** What a life that is not asked any more makes of its end of things is no part of the story. */
+  private isPast(trace: Trace): boolean {
+    if (trace.who === 'client' || !this.life) return false;
+    return this.life.retired === true || trace.who !== this.life.who;
+  }
+
+  /**
+   * Whether a change may still be told with the packet: what a deed brought about only while nothing else has happened since, or it
+   * would seem to have been there all the time; and nothing with a row that has been shown.
+   */
+  private isOpen(packet: PacketRow & { row?: number }, { later }: { later?: true } = {}): boolean {
+    if (later && packet.row !== this.nextRow - 1) return false;
+    return this.takes - (takenAt.get(packet) ?? 0) <= 1;
   }
 
   /**
@@ -355,7 +372,7 @@ export class Recorder {
     const own = path.replace(/\/tcp$/, '');
     const conversation = this.conversations.get(keyOf(over, this.through.get(own) ?? own));
     if (over === 'udp') return conversation?.up.latest;
-    return conversation?.up.packets.get(nth - 1);
+    return conversation?.up.packets.get(nth - 1) ?? conversation?.up.latest;
   }
 
   private conversation(key: string, client: Path, data?: Awaited): Conversation {
@@ -377,8 +394,9 @@ export class Recorder {
         ...(data ? { data } : {}),
       };
       makeRoom(this.conversations);
-      this.conversations.set(key, conversation);
-    }
+    } else this.conversations.delete(key);
+    // In order of use: the one that was silent longest is the first to be let go of.
+    this.conversations.set(key, conversation);
     return conversation;
   }
 
@@ -395,19 +413,27 @@ export class Recorder {
     // Whose first row has no life before it is told by a trace that begins in the middle.
     if (this.serverPort === 0 || at === this.serverPort || at === this.front)
       return { byClient, client, key: keyOf(trace.over, client) };
-    const data =
-      trace.over === 'tcp'
-        ? (this.awaited.get(`server ${at}`) ?? this.awaited.get(`client ${addressOf(client).port}`))
-        : undefined;
-    return data && { byClient, client, key: `data ${client} ${at}`, data };
+    if (trace.over === 'udp') return undefined;
+    const key = `data ${client} ${at}`;
+    const known = this.conversations.get(key)?.data;
+    if (known) return { byClient, client, key, data: known };
+    // Whoever is dialled is known by the port it waits at, and whoever dials comes from any.
+    const dialledByServer = trace.is === 'link' && trace.what === 'connected' && !byClient;
+    const { address, port } = addressOf(client);
+    for (const waits of dialledByServer ? [`client ${port}`] : [`server ${at}`, `client ${port}`]) {
+      const data = this.awaited.get(waits);
+      // Somebody else may find the port: it is not the connection that was announced.
+      if (data && address === addressOf(data.client).address) return { byClient, client, key, data, waits };
+    }
+    return undefined;
   }
 
   private linked(trace: Trace & { is: 'link' }, row: (what: Row) => void): void {
-    const found = this.belongs(trace);
+    const found = this.isPast(trace) ? undefined : this.belongs(trace);
     if (!found) return;
-    const { byClient, client, key, data } = found;
-    // What a retired life still hears is the balancer hanging up.
-    if (!byClient && this.life?.retired) return;
+    const { byClient, client, key, data, waits } = found;
+    // An announcement is for one connection.
+    if (waits !== undefined) this.awaited.delete(waits);
     const what = PAIRS[trace.what] ?? trace.what;
     const fromClient = byClient === (what === trace.what);
     if (client) {
@@ -419,10 +445,15 @@ export class Recorder {
       const event = `${what} by ${fromClient ? 'client' : 'server'}`;
       // The other end's view of what has its row already.
       if (links.has(event)) return;
-      // A data connection ends with its data: the other end's FIN says nothing, and races with what is said on the first connection.
+      // A data connection ends with its data: the other end's FIN says nothing, and races with what is said on the first
+      // connection; so does what the kernel says for a process that is dead.
       const ended = data && what === 'fin sent' && (links.has(`${what} by client`) || links.has(`${what} by server`));
       links.add(event);
-      if (ended) return;
+      if (ended || (data && what !== 'connected' && !this.life?.alive)) {
+        if (ended) this.conversations.delete(key);
+        return;
+      }
+      if (what === 'reset sent' && data) this.conversations.delete(key);
     }
     const name = this.clientName(client, data);
     const opened = data ? { opened: data.opened } : {};
@@ -451,7 +482,7 @@ export class Recorder {
   }
 
   private passed(trace: Trace & { is: 'bytes' }, row: (what: Row) => void): void {
-    const found = this.belongs(trace);
+    const found = this.isPast(trace) ? undefined : this.belongs(trace);
     if (!found) return;
     const { byClient, client, key, data } = found;
     const { over } = trace;
@@ -480,18 +511,20 @@ export class Recorder {
       row(packet);
       // The entry is what is handed out, so the entry is what must be completed later.
       const entry = this.entries.at(-1) as PacketRow & { row: number };
+      takenAt.set(entry, this.takes);
       if (byClient && !data) this.lastOfClient = entry;
       else if (!byClient && trace.way === 'sent') this.leaving.push(entry);
       return entry;
     };
 
     if (data) {
-      const fresh = unseen(stream, trace.way, chunk);
-      if (fresh.length > 0) {
+      const { fresh, length } = unseen(stream, trace.way, chunk, trace.length);
+      if (length > 0) {
         const entry = add({
-          ...this.veiled(fresh, [dataField(fresh)]),
+          ...this.veiled(fresh, [dataField(fresh, length)]),
+          length,
           kind: DATA,
-          says: quoted(fresh, 24),
+          says: length > 24 ? `${quoted(fresh.subarray(0, 24))} …` : quoted(fresh),
           leans: [],
           opened: data.opened,
         });
@@ -509,7 +542,7 @@ export class Recorder {
     }
 
     const { messages, lump } = this.framed(stream, side, over, trace.way, chunk);
-    for (const message of messages) {
+    for (const { bytes: message, wrong } of messages) {
       const nth = stream.count[trace.way]++;
       const known = over === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
       if (known) {
@@ -518,7 +551,7 @@ export class Recorder {
         if (up && trace.way === 'read') stream.latest = known;
         continue;
       }
-      const { awaits, ...explained } = this.explain(message, side, over, conversation, stream);
+      const { awaits, sealed, ...explained } = this.explain(message, side, over, conversation, stream, wrong);
       const entry = add(explained);
       raw.set(entry, message);
       if (up && trace.way === 'read') stream.latest = entry;
@@ -526,11 +559,12 @@ export class Recorder {
         makeRoom(this.awaited);
         this.awaited.set(`${side} ${awaits}`, { opened: entry.row, client });
       }
+      if (sealed) row({ is: 'link', what: 'sealed', ...ends });
       stream.packets.set(nth, entry);
       stream.packets.delete(nth - WINDOW);
       this.keepWithin(stream, nth, message.length);
     }
-    const fresh = unseen(stream, trace.way, lump);
+    const { fresh } = unseen(stream, trace.way, lump);
     if (fresh.length > 0) add(this.explain(fresh, side, over, conversation, stream, stream.lost[trace.way]));
   }
 
@@ -557,25 +591,32 @@ export class Recorder {
     over: Over,
     way: 'sent' | 'read',
     chunk: Buffer,
-  ): { messages: Buffer[]; lump: Buffer } {
-    const { card } = this.options;
-    if (over === 'udp') return { messages: [chunk], lump: NO_BYTES };
+  ): { messages: Framed[]; lump: Buffer } {
+    const { wire } = this.options.card;
+    if (over === 'udp') return { messages: [{ bytes: chunk }], lump: NO_BYTES };
     if (stream.lost[way]) return { messages: [], lump: chunk };
     const bytes = Buffer.concat([stream.begun[way], chunk]);
-    const messages: Buffer[] = [];
+    const messages: Framed[] = [];
     let start = 0;
-    try {
-      for (;;) {
-        const length = card.wire.frame(bytes, start, side);
+    while (start < bytes.length) {
+      try {
+        const length = wire.frame(bytes, start, side);
         if (length === undefined || start + length > bytes.length) break;
-        messages.push(bytes.subarray(start, start + length));
+        messages.push({ bytes: bytes.subarray(start, start + length) });
         start += length;
+      } catch (error) {
+        if (!(error instanceof WireError)) throw error;
+        const end = wire.mend?.(bytes, start);
+        if (end === undefined && wire.mend && bytes.length - start <= MENDED) break;
+        if (end === undefined) {
+          // Of a protocol that goes on after such bytes nobody knows what is said in them.
+          stream.lost[way] = wire.mend ? new WireError('this never comes to an end', 0, error.cite, true) : error;
+          stream.begun[way] = NO_BYTES;
+          return { messages, lump: bytes.subarray(start) };
+        }
+        messages.push({ bytes: bytes.subarray(start, end), wrong: error });
+        start = end;
       }
-    } catch (error) {
-      if (!(error instanceof WireError)) throw error;
-      stream.lost[way] = error;
-      stream.begun[way] = NO_BYTES;
-      return { messages, lump: bytes.subarray(start) };
     }
     stream.begun[way] = bytes.subarray(start);
     return { messages, lump: NO_BYTES };
@@ -607,12 +648,16 @@ export class Recorder {
         );
       const explained = { kind: wire.kind(message), says: wire.says(message), ...this.veiled(bytes, fields), leans };
       const awaits = wire.awaits?.(message, side);
-      return awaits === undefined ? explained : { ...explained, awaits };
+      return {
+        ...explained,
+        ...(awaits === undefined ? {} : { awaits }),
+        ...(wire.seals?.(message) ? { sealed: true as const } : {}),
+      };
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       // A stream cannot be read on after an error; the next datagram has nothing to do with this one.
-      if (over === 'tcp') stream.unreadable = error;
-      const { shown, spans } = this.withoutSecrets(bytes);
+      if (over === 'tcp' && !wire.mend) stream.unreadable = error;
+      const { shown, spans } = this.withoutSecrets(bytes, error.secret);
       // What could be read keeps its names; the rest is shown as what it is, bytes.
       if (reader.at < bytes.length) {
         fields.push({
@@ -636,7 +681,9 @@ export class Recorder {
     for (const [start, end] of spans) pairs.fill('**', start, end);
     for (const field of fields) {
       if (!field.secret) continue;
-      if (this.secrets.size < CONVERSATIONS) this.secrets.add(bytes.toString('latin1', field.start, field.end));
+      const length = field.end - field.start;
+      if (this.secrets.size < SECRETS && length >= SHORTEST && length <= LONGEST)
+        this.secrets.add(bytes.toString('latin1', field.start, field.end));
       pairs.fill('**', field.start, field.end);
       field.value = '***';
       field.show = '***';
@@ -644,17 +691,21 @@ export class Recorder {
     return { hex: pairs.join(''), length: bytes.length, fields };
   }
 
-  /** Bytes that nobody understood, with every secret that this log has met blotted out, and where those were. */
-  private withoutSecrets(bytes: Buffer): { shown: Buffer; spans: [number, number][] } {
+  /**
+   * Bytes that nobody understood, with every secret that this log has met blotted out, and where those were. `all`: there may
+   * be one in them that it has not met.
+   */
+  private withoutSecrets(bytes: Buffer, all: boolean): { shown: Buffer; spans: [number, number][] } {
     const shown = Buffer.from(bytes);
-    const spans: [number, number][] = [];
-    if (this.options.showSecrets) return { shown, spans };
-    for (const secret of this.secrets) {
-      for (let at = bytes.indexOf(secret, 0, 'latin1'); at !== -1; at = bytes.indexOf(secret, at + 1, 'latin1')) {
-        spans.push([at, at + secret.length]);
-        shown.fill('*', at, at + secret.length);
+    if (this.options.showSecrets) return { shown, spans: [] };
+    const spans: [number, number][] = all ? [[0, bytes.length]] : [];
+    if (!all)
+      for (const secret of this.secrets) {
+        const { length } = secret;
+        for (let at = bytes.indexOf(secret, 0, 'latin1'); at !== -1; at = bytes.indexOf(secret, at + length, 'latin1'))
+          spans.push([at, at + length]);
       }
-    }
+    for (const [start, end] of spans) shown.fill('*', start, end);
     return { shown, spans };
   }
 }
@@ -663,7 +714,15 @@ export class Recorder {
 type Explained = Pick<PacketRow, 'kind' | 'says' | 'hex' | 'length' | 'fields' | 'leans' | 'malformed' | 'opened'> & {
   /** The port at which its sender now waits for a data connection. */
   awaits?: number;
+  /** TLS begins behind it. */
+  sealed?: true;
 };
+
+/** One message of a stream, or bytes after which the stream goes on although they are none. */
+interface Framed {
+  bytes: Buffer;
+  wrong?: WireError;
+}
 
 /** Conversations are filed under the client's path; two of them may share it, one over UDP and one over TCP. */
 function keyOf(over: Over, client: Path): string {
@@ -675,14 +734,15 @@ function dataEnd(name: string, data: Awaited | undefined): string {
   return data ? `${name}:data` : name;
 }
 
-function dataField(bytes: Buffer): Field {
+/** `length`: of all of the chunk, of which `bytes` is the beginning. */
+function dataField(bytes: Buffer, length: number): Field {
   return {
     id: 'data',
     label: 'Data',
     start: 0,
-    end: bytes.length,
+    end: length,
     value: '',
-    show: quoted(bytes, 64),
+    show: `${quoted(bytes, 64)}${length > bytes.length ? ` of ${length} bytes` : ''}`,
     gloss: 'no header, no name, no length: what these bytes are, only the connection that asked for them knows',
   };
 }
@@ -691,6 +751,13 @@ function dataField(bytes: Buffer): Field {
 const PATH = /[0-9a-f.:]{0,45}[0-9a-f]:\d{1,5}/g;
 
 const NO_BYTES = Buffer.alloc(0);
+
+/** Secrets that are kept in mind, and how long they are: a shorter one would be found in everything, by chance. */
+const SECRETS = 256;
+const SHORTEST = 6;
+const LONGEST = 1024;
+/** How much of what is no message is kept, in bytes, until its end is here. */
+const MENDED = 65_536;
 
 /** Packets per direction, conversations and names that are kept in mind: a server that runs for days is logged in bounds. */
 const WINDOW = 1024;
@@ -704,6 +771,9 @@ function makeRoom(map: Map<unknown, unknown>): void {
   if (oldest !== undefined) map.delete(oldest);
 }
 
+/** After how many hand-overs a packet was made. */
+const takenAt = new WeakMap<PacketRow, number>();
+
 /** The bytes of a packet, to find the other end's view of the same datagram. */
 const raw = new WeakMap<PacketRow, Buffer>();
 
@@ -715,13 +785,16 @@ function unread(stream: Stream, message: Buffer, way: 'sent' | 'read'): (PacketR
   return undefined;
 }
 
-/** The part of a lump that the other end has not shown yet. The two ends cut a stream into chunks as they like. */
-function unseen(stream: Stream, way: 'sent' | 'read', lump: Buffer): Buffer {
+/**
+ * The part of a lump that the other end has not shown yet, and how long it is: of `length` bytes only the beginning may be here.
+ * The two ends cut a stream into chunks as they like.
+ */
+function unseen(stream: Stream, way: 'sent' | 'read', lump: Buffer, length = lump.length) {
   const { lumped } = stream;
   const shown = Math.max(lumped.sent, lumped.read);
-  lumped[way] += lump.length;
-  const fresh = Math.max(0, Math.min(lump.length, lumped[way] - shown));
-  return lump.subarray(lump.length - fresh);
+  lumped[way] += length;
+  const fresh = Math.max(0, Math.min(length, lumped[way] - shown));
+  return { fresh: lump.subarray(Math.min(lump.length, length - fresh)), length: fresh };
 }
 
 /** The entries of a whole arm, from its traces. */

@@ -3,7 +3,7 @@
 
 import dgram from 'node:dgram';
 import net from 'node:net';
-import { pathOf } from '../bounds/paths.ts';
+import { addressOf, pathOf } from '../bounds/paths.ts';
 import type { Path } from '../protocols/shapes.ts';
 import type { Over } from '../wire/wire.ts';
 import type { LinkEvent, Sink, Trace } from './trace.ts';
@@ -28,6 +28,11 @@ export interface TapOptions {
   /** Taps only what leads to this port: the client's process has other sockets too. */
   remotePort?: () => number;
   watch?: Watch;
+  /**
+   * The port at which the server listens. Of a stream that leads elsewhere, such as a file's, only the beginning of each chunk is
+   * written down: a log is no copy of the file.
+   */
+  port?: () => number;
   /**
    * Where datagrams are written down many at a time: read ones are held, and answers wait until the turn of the loop is over
    * and all of it is written. As with a journal, what has had an effect outside has its record; a write for each of a hundred
@@ -239,10 +244,20 @@ function tapSocket(socket: net.Socket, options: TapOptions): void {
   };
 }
 
+/** What is written down of a chunk that is no message. */
+const BEGINNING = 512;
+
 function bytesPass(options: TapOptions, way: 'sent' | 'read', local: Path, remote: Path, bytes: Buffer): void {
   // Whoever writes nothing only asks whether the connection still stands: on a stream, nothing is nothing.
   if (bytes.length === 0) return;
-  options.sink(passing(options, 'tcp', way, local, remote, bytes));
+  const port = options.port?.();
+  const elsewhere = port !== undefined && addressOf(local).port !== port && addressOf(remote).port !== port;
+  if (elsewhere && bytes.length > BEGINNING)
+    options.sink({
+      ...passing(options, 'tcp', way, local, remote, bytes.subarray(0, BEGINNING)),
+      length: bytes.length,
+    });
+  else options.sink(passing(options, 'tcp', way, local, remote, bytes));
   options.watch?.(way === 'read' ? 'read' : 'send', 'tcp', local, remote, bytes);
 }
 
@@ -253,7 +268,7 @@ function passing(
   local: Path,
   remote: Path,
   bytes: Buffer,
-): Trace {
+): Trace & { is: 'bytes' } {
   const base64 = bytes.toString('base64');
   return { t: options.clock(), who: options.who, is: 'bytes', over, way, local, remote, base64 };
 }

@@ -12,10 +12,13 @@ export interface Change {
 }
 
 /** `t` is in nanoseconds since the run began; all processes of one machine share the clock. `who` is `client` or a life. */
-export type Trace = { t: number; who: string } & (
-  | { is: 'bytes'; over: Over; way: 'sent' | 'read'; local: Path; remote: Path; base64: string }
+export type Trace = {
+  t: number;
+  who: string;
+} /** `length`: of all of it, where only the beginning was written down. */ & (
+  | { is: 'bytes'; over: Over; way: 'sent' | 'read'; local: Path; remote: Path; base64: string; length?: number }
   | { is: 'link'; over: Over; what: LinkEvent; local: Path; remote: Path }
-  | { is: 'memory'; because?: { path: Path; nth: number }; changes: Change[] }
+  | { is: 'memory'; because?: { path: Path; nth: number; later?: true }; changes: Change[] }
   /** The rules were told what came of a deed. With the bytes read, it is all that they ever hear. */
   | { is: 'learned'; path: Path; outcome: Json }
   | { is: 'born'; pid: number; path: Path; facts: Facts; notes: string[] }
@@ -53,7 +56,8 @@ export type LinkEvent =
   | 'fin read'
   | 'reset sent'
   | 'reset read'
-  | 'broken pipe';
+  | 'broken pipe'
+  | 'sealed';
 
 /** Takes traces. Writing is done when the call returns: a SIGKILL right after it loses nothing. */
 export type Sink = (trace: Trace) => void;
@@ -105,13 +109,14 @@ export function fileSink(path: string, most = MOST): FileSink {
 }
 
 /**
- * A trace as a line of a file: JSON, but for bytes, which pass by in their thousands: `t who over way local remote base64`, since
+ * A trace as a line of a file: JSON, but for bytes, which pass by in their thousands: `t who over way local remote base64 [length]`, since
  * writing down each datagram as JSON takes half as long again.
  */
 function line(trace: Trace): string {
   if (trace.is !== 'bytes') return `${JSON.stringify(trace)}\n`;
-  const { t, who, over, way, local, remote, base64 } = trace;
-  return `${t} ${who} ${over} ${way} ${local} ${remote} ${base64}\n`;
+  const { t, who, over, way, local, remote, base64, length } = trace;
+  const cut = length === undefined ? '' : ` ${length}`;
+  return `${t} ${who} ${over} ${way} ${local} ${remote} ${base64}${cut}\n`;
 }
 
 /** The whole lines of a trace file. What a kill cut short has no line end, and is passed over. */
@@ -124,7 +129,7 @@ export function readTraces(text: string): Trace[] {
     .filter((each) => !each.endsWith(TORN.trimEnd()))
     .map((each): Trace => {
       if (each.startsWith('{')) return JSON.parse(each) as Trace;
-      const [t, who = '', over, way, local = '', remote = '', base64 = ''] = each.split(' ');
+      const [t, who = '', over, way, local = '', remote = '', base64 = '', length] = each.split(' ');
       return {
         t: Number(t),
         who,
@@ -134,6 +139,7 @@ export function readTraces(text: string): Trace[] {
         local,
         remote,
         base64,
+        ...(length === undefined ? {} : { length: Number(length) }),
       };
     });
 }

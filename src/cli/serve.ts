@@ -67,13 +67,15 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     );
 
   const holds = card.designs[design]?.holds;
-  if (options.stateDir !== undefined && holds !== 'disk')
+  // A library that comes with a server has to be somewhere as well.
+  const keeps = card.takes?.includes('root') && options.root === undefined;
+  if (options.stateDir !== undefined && holds !== 'disk' && !keeps)
     throw new UsageError(
       `${name} writes nothing down, so --state-dir means nothing to it. Type: amnesia serve ${name}`,
     );
   if (options.rate !== undefined && card.transport === 'tcp')
     throw new UsageError(`--rate is for datagrams, and ${name} speaks TCP. Type: amnesia serve ${name}`);
-  const settings = settingsOf(card, name, options);
+  const settings = settingsOf(story.card, design, options);
 
   const logs = options.log !== undefined || options.json === true;
   const signals = stopSignals();
@@ -131,22 +133,24 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
 }
 
 /** What this server is told; whatever means nothing to it is refused. */
-function settingsOf(card: AnyCard, name: string, options: ServeOptions): Settings {
+function settingsOf(card: AnyCard, design: string, options: ServeOptions): Settings {
+  const name = `${card.name}/${design}`;
+  const takes = [...(card.takes ?? []), ...(card.designs[design]?.takes ?? [])];
   const settings: Record<string, string> = {};
   for (const setting of SETTINGS) {
     const given = options[setting];
     if (given === undefined) continue;
-    if (!card.takes?.includes(setting))
+    if (!takes.includes(setting))
       throw new UsageError(`--${setting} means nothing to ${name}. Type: amnesia serve ${name}`);
     // The server's process may stand in another folder.
     const isPath = PATHS.includes(setting) || (setting === 'users' && existsSync(given));
     settings[setting] = isPath ? resolve(given) : given;
   }
   // Whoever can make a server dial can make it dial others.
-  if (card.takes?.includes('active') && options.expose) settings.active ??= 'off';
-  if (card.takes?.includes('rate') && options.rate !== undefined) settings.rate = String(options.rate);
+  if (takes.includes('active') && options.expose) settings.active ??= 'off';
+  if (takes.includes('rate') && options.rate !== undefined) settings.rate = String(options.rate);
   // Every life that follows a kill is handed the same one. Who has another instance elsewhere says which.
-  if (card.takes?.includes('secret')) settings.secret ??= randomBytes(16).toString('hex');
+  if (takes.includes('secret')) settings.secret ??= randomBytes(16).toString('hex');
   return settings;
 }
 

@@ -73,6 +73,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const untap = tap({
     who: 'client',
     clock,
+    port: () => lives?.port ?? 0,
     sink(trace) {
       note(trace);
       // What it remembers for the sake of a message it sends, it remembers already; what it makes of one it reads, it will soon.
@@ -99,7 +100,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         seed,
         trace: tracePath,
         origin: String(origin),
-        settings: settingsFor(story.card, seed),
+        settings: settingsFor(story.card, design, seed),
       },
       balanced: cut?.is === 'swap',
       calls: story.card.calls,
@@ -132,11 +133,14 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
     await rest(lives);
   } catch (error) {
     fault = error as Error;
-  } finally {
+  }
+  try {
     await leave();
     await lives?.stop();
-    untap();
+  } catch (error) {
+    fault ??= error as Error;
   }
+  untap();
   fault ??= lives?.fault();
   const traces = all();
   await remove();
@@ -227,8 +231,8 @@ function turn(): Promise<void> {
 }
 
 /** What all instances of a run are given alike, such as a secret that they share: 128 bits, the same for the same seed. */
-export function settingsFor(card: AnyCard, seed: number): Settings {
-  if (!card.takes?.includes('secret')) return {};
+export function settingsFor(card: AnyCard, design: string, seed: number): Settings {
+  if (!card.designs[design]?.takes?.includes('secret')) return {};
   return { secret: Buffer.from(seededWorld(seed, 'shared').name(), 'base64url').toString('hex') };
 }
 

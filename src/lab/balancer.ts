@@ -31,6 +31,9 @@ export interface BalancerOptions {
 /** How often another port is tried, when the one that was free for connections is not free for datagrams. */
 const TRIES = 20;
 
+/** How long an end may take to come through, in milliseconds. */
+const FAREWELL = 1_000;
+
 /** Clients whose datagrams are led on; the lab has one, which may come from a few addresses. */
 const SOURCES = 1024;
 
@@ -93,13 +96,20 @@ export async function balancer({ host, port: first, note, clock }: BalancerOptio
   }
 
   async function drop(): Promise<void> {
-    const gone = [...pairs].flatMap(([near, far]) => {
-      for (const half of [near, far]) half.end().destroySoon();
-      return [near, far].map((half) => (half.closed ? undefined : once(half, 'close')));
-    });
+    const halves = [...pairs].flat();
     for (const source of sources.values()) source.close();
     sources.clear();
-    await Promise.all(gone);
+    // Whoever does not read cannot be told in good order, and is not waited for.
+    const late = setTimeout(() => {
+      for (const half of halves) half.destroy();
+    }, FAREWELL);
+    await Promise.all(
+      halves.map((half) => {
+        half.end().destroySoon();
+        return half.closed || new Promise((gone) => half.once('close', gone));
+      }),
+    );
+    clearTimeout(late);
   }
 
   return {

@@ -107,6 +107,7 @@ async function begin(options: LifeOptions) {
       who,
       sink,
       clock,
+      port: () => port,
       group: { hold: (trace) => file?.hold(trace), flush: () => file?.flush() },
       ...(options.kill ? { watch: armed(card, options.kill, { sink, who, clock, port: () => port }) } : {}),
     });

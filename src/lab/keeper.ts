@@ -1,7 +1,7 @@
 // Decide, apply, write down, then answer. The one loop under every server here: the rules of a protocol on one side, its
 // sockets on the other, and between them a journal or none. Who holds the state is only where the journal is.
 
-import { type Change, changesBetween } from '../capture/trace.ts';
+import { type Change, changesBetween, type Trace } from '../capture/trace.ts';
 import {
   type Action,
   type Decision,
@@ -31,8 +31,11 @@ export interface Journal<S, E> {
   close(): Promise<void>;
 }
 
+/** The message that a change of memory is put down to. `later`: not when it was heard, but when a deed it asked for was done. */
+export type Because = NonNullable<(Trace & { is: 'memory' })['because']>;
+
 /** Told how the facts change, and by which message (the `nth` that came along `path`): the ledger's only source. */
-export type Observe = (changes: Change[], because?: { path: Path; nth: number }) => void;
+export type Observe = (changes: Change[], because?: Because) => void;
 
 export interface KeeperOptions<S, M, E extends Json, D = never, O extends Json = never> {
   rules: Rules<S, M, E, D, O>;
@@ -113,7 +116,8 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     if (this.dead) return;
     if (!rules.learn) throw new Error(`nobody can learn what came of a deed: the rules have no learn()`);
     learned?.(from, outcome);
-    this.carryOut(rules.learn(this.state, outcome, from, world), this.latest(from));
+    const because = this.latest(from);
+    this.carryOut(rules.learn(this.state, outcome, from, world), because && { ...because, later: true });
     this.release();
   }
 
@@ -175,7 +179,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     for (const resolve of this.forgetting.splice(0)) resolve(forgotten);
   }
 
-  private carryOut(decision: Decision<M, E, D>, because?: { path: Path; nth: number }): void {
+  private carryOut(decision: Decision<M, E, D>, because?: Because): void {
     const { rules, journal, observe } = this.options;
     const before = observe && decision.events.length > 0 ? this.facts() : undefined;
     for (const event of decision.events) {
@@ -227,8 +231,11 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
       // A deed may have its outcome at once: what that brings about comes after what was decided before.
       if (this.acting) return undefined;
       this.acting = true;
-      while (this.outgoing.length > 0) for (const each of this.ready()) this.act(each);
-      this.acting = false;
+      try {
+        while (this.outgoing.length > 0) for (const each of this.ready()) this.act(each);
+      } finally {
+        this.acting = false;
+      }
       return undefined;
     }
     if (this.outgoing.length + this.unwritten.length > 0) this.startWriting();
@@ -252,12 +259,12 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   private async writeDown(): Promise<void> {
     const { journal, rules } = this.options;
     if (!journal) return;
-    try {
-      while (this.outgoing.length + this.unwritten.length + this.forgetting.length > 0) {
-        const events = this.unwritten;
-        this.unwritten = [];
-        // Answers that promise nothing new wait as well: they may speak of what is still being written.
-        const ready = this.ready();
+    while (this.outgoing.length + this.unwritten.length + this.forgetting.length > 0) {
+      const events = this.unwritten;
+      this.unwritten = [];
+      // Answers that promise nothing new wait as well: they may speak of what is still being written.
+      const ready = this.ready();
+      try {
         if (this.forgetting.length > 0) {
           this.empty();
           await journal.snapshot(rules.outlives?.(this.state) ?? this.state);
@@ -266,15 +273,16 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
         } else if (events.length > 0) {
           await journal.append(events);
         }
-        for (const each of ready) this.act(each);
-        for (const resolve of this.waiting.splice(0)) resolve();
+      } catch (error) {
+        // Nobody who waits is told to go on: nothing after this may be promised.
+        this.dead = true;
+        this.options.failed?.(error as Error);
+        return;
       }
-      this.writing = false;
-    } catch (error) {
-      // Nobody who waits is told to go on: nothing after this may be promised.
-      this.dead = true;
-      this.options.failed?.(error as Error);
+      for (const each of ready) this.act(each);
+      for (const resolve of this.waiting.splice(0)) resolve();
     }
+    this.writing = false;
   }
 
   private act(each: Outgoing<D>): void {

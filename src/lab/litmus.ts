@@ -76,6 +76,8 @@ function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
       const [old, young] = lives;
       if (young?.is !== 'life' || old?.is !== 'life') return `the ${cut.is} left no trace: nobody was born after it`;
       if (old.pid === young.pid) return `the ${cut.is} left no trace: the same process goes on`;
+      if (cut.is === 'swap' && !after.some((entry) => entry.is === 'packet' && entry.to === young.life))
+        return 'the swap left no trace: nobody has said anything to the other instance';
       if (cut.is === 'store' && Object.keys(young.facts).length > 0)
         return 'the lost store left no trace: the next life still knows what was written down';
       if (cut.is === 'store' && !after.some((entry) => entry.is === 'cut' && entry.cut === 'store'))

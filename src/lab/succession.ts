@@ -186,8 +186,11 @@ export async function succession({
     async stop() {
       stopping = true;
       await birth;
-      await front?.close();
-      for (const life of [...retired, current]) await life.stop();
+      try {
+        await front?.close();
+      } finally {
+        for (const life of [...retired, current]) await life.stop();
+      }
     },
     fault: () => fault,
   };

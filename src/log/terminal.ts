@@ -191,6 +191,8 @@ export class TerminalLog {
       ]);
       if (letters.trim() !== '') lines.push([{ text: `            ${letters}`, style: 'mark' }]);
     }
+    // Of a chunk of data, only the beginning was written down.
+    folded += entry.length - pairs.length;
     unfold();
     return lines;
   }
@@ -338,6 +340,8 @@ function linkInWords({ what, dead, from, opened }: LinkRow): string {
     case 'reset sent':
     case 'reset read':
       return dead ? `RST: dead ${from} left bytes unread (ECONNRESET)` : 'RST: the path is gone, without a good-bye';
+    case 'sealed':
+      return 'TLS begins: what is said from here on is encrypted, and not in this log';
     case 'broken pipe':
       return 'EPIPE: written to a path that had ended';
   }
@@ -441,7 +445,8 @@ function drawn(pair: string): string {
 }
 
 function letterOf(index: number): string {
-  return index < 26 ? String.fromCharCode(97 + index) : '?';
+  if (index < 26) return String.fromCharCode(97 + index);
+  return index < 52 ? String.fromCharCode(65 + index - 26) : '?';
 }
 
 function lineWidth(line: Line): number {

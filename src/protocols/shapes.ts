@@ -136,6 +136,8 @@ export interface Design<S, M, E extends Json, D = never, O extends Json = never>
   tells: string;
   /** What a positive answer of this server promises. */
   promises: string;
+  /** The settings that this design knows, beside those of its card. */
+  takes?: readonly string[];
 }
 
 export type Transport = Over | 'udp+tcp';
@@ -162,7 +164,7 @@ export interface Card<S, M, E extends Json, C extends Client, D = never, O exten
   designs: Readonly<Record<string, Design<S, M, E, D, O>>>;
   serve(keeper: Keeper<M, D, O>, at: Address, bounds?: Partial<Bounds>): Promise<Server>;
   connect(options: ClientOptions): Promise<C>;
-  /** The settings that this protocol knows. */
+  /** The settings that every design of this protocol knows. */
   takes?: readonly string[];
   /** What a person who starts this server should know of its settings, a line each. */
   opening?: readonly string[];

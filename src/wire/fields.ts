@@ -36,11 +36,14 @@ export class WireError extends Error {
   readonly at: number;
   /** The clause it offends, such as `RFC 862`. */
   readonly cite: string | undefined;
-  constructor(message: string, at: number, cite?: string) {
+  /** There may be a secret in these bytes, which nobody will be able to tell from the rest. */
+  readonly secret: boolean;
+  constructor(message: string, at: number, cite?: string, secret = false) {
     super(`${message} (byte ${at})`);
     this.name = 'WireError';
     this.at = at;
     this.cite = cite;
+    this.secret = secret;
   }
 }
 

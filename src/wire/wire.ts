@@ -46,6 +46,13 @@ export interface Wire<M> {
   says(message: M): string;
   /** Where this message leans on memory. `seen` is the onlooker's to fill. */
   leans(message: M, from: Side, seen: Seen): Lean[];
+  /**
+   * Where the next message begins, after bytes at `start` that {@link frame} threw at; undefined while that is not here yet. Only
+   * a protocol whose servers go on after such bytes has it.
+   */
+  mend?(bytes: Buffer, start: number): number | undefined;
+  /** After this message both ends go on in TLS. */
+  seals?(message: M): boolean;
   /** The TCP port at which this message has its sender wait for a connection of its own: FTP's data connections. */
   awaits?(message: M, from: Side): number | undefined;
 }

@@ -52,6 +52,7 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     ],
     ['serve udp-echo --zone z', '--zone means nothing to udp-echo/plain', 'amnesia serve udp-echo/plain'],
     ['serve dns --root .', '--root means nothing to dns/plain', 'amnesia serve dns/plain'],
+    ['serve dns/cookie --secret 00', '--secret means nothing to dns/cookie', 'amnesia serve dns/cookie'],
     ['serve ftp --rate 5', '--rate is for datagrams', 'amnesia serve ftp/memory'],
     ['explain', 'explain needs the number of a row', 'amnesia explain 5'],
     ['explain first', 'explain takes one whole number from 1 on', 'amnesia explain --help'],

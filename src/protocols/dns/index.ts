@@ -36,7 +36,7 @@ export const card: DnsCard = {
   serve,
   // A server's process has no use for a client.
   connect: async (options) => (await import('./client.ts')).connect(options),
-  takes: ['zone', 'secret', 'rate'],
+  takes: ['zone', 'rate'],
   async configure(settings) {
     const zone = zoneOf(settings);
     return { ...card, designs: designsFor(() => zone, rateOf(settings), secretOf(settings)) };
@@ -60,6 +60,7 @@ function designsFor(zone: () => Zone, rate: number, secret: string | undefined):
     'cookie-shared': {
       rules: rulesFor(zone, { cookies: { secret }, rate }),
       holds: 'memory',
+      takes: ['secret'],
       tells: 'the same cookies; the key to them is given to every instance (--secret)',
       promises: 'a cookie promises that every instance with this key will know the client again, for an hour',
     },

@@ -302,6 +302,14 @@ export const wire: Wire<Message> = {
     return from === 'server' ? frameReply(bytes, start) : frameLine(bytes, start, LINE, 'a command');
   },
 
+  // A line that is too long has an end all the same, and the server goes on behind it.
+  mend(bytes, start) {
+    const end = bytes.indexOf(LF, start);
+    return end === -1 ? undefined : end + 1;
+  },
+
+  seals: (message) => message.is === 'reply' && message.code === 234,
+
   read: (reader, from) => (from === 'client' ? readCommand(reader) : readReply(reader)),
 
   write(writer, message) {
@@ -322,9 +330,8 @@ export const wire: Wire<Message> = {
         ? `${printable(words, 80)} … (${message.lines.length} lines)`
         : printable(words, 80);
     }
+    if (mayBePassword(message.verb, message.argument)) return '';
     switch (message.verb) {
-      case 'PASS':
-        return '';
       case 'PORT':
       case 'EPRT':
         return printable(endpointIn(message)?.host ?? '', 80);
@@ -405,7 +412,10 @@ function isLetter(byte: number): boolean {
 function frameLine(bytes: Buffer, start: number, most: number, what: string): number | undefined {
   const end = bytes.indexOf(LF, start);
   const length = (end === -1 ? bytes.length : end + 1) - start;
-  if (length > most) throw new WireError(`${what} is longer than ${most} bytes`, most, 'RFC 959 §5.3');
+  if (length > most) {
+    const secret = /^\s*PASS/i.test(bytes.toString('latin1', start, start + 64));
+    throw new WireError(`${what} is longer than ${most} bytes`, most, 'RFC 959 §5.3', secret);
+  }
   return end === -1 ? undefined : length;
 }
 
@@ -458,11 +468,16 @@ function ended(reader: Reader): { is: 'command' } {
   return { is: 'command' };
 }
 
+/** PASS and whatever somebody types who means it: a tab behind it, a space before it, a longer word. */
+function mayBePassword(verb: string, argument: string): boolean {
+  return verb.startsWith('PASS') || (verb === '' && /^\s*PASS/i.test(argument));
+}
+
 function readArgument(reader: Reader, verb: string, length: number): Buffer {
   const { bytes, at } = reader;
   if (length === 0) return bytes.subarray(at, at);
   const whole = bytes.subarray(at, at + length);
-  if (verb === 'PASS') return reader.raw(PASSWORD, length);
+  if (mayBePassword(verb, text(whole))) return reader.raw(PASSWORD, length);
   const endpoint = endpointIn({ is: 'command', verb, argument: text(whole), raw: whole });
   if (!endpoint) return reader.raw(ARGUMENT, length);
   // `|1|127.0.0.1|40000|` or `127,0,0,1,156,64`

@@ -24,6 +24,10 @@ const COMMANDS: [line: string, verb: string, argument: string, kind: string, say
   ['user anonymous\n', 'USER', 'anonymous', 'USER', 'anonymous'],
   ['PASS s3cret word\r\n', 'PASS', 's3cret word', 'PASS', ''],
   ['PASS\r\n', 'PASS', '', 'PASS', ''],
+  // Whatever somebody types who means it is not said aloud.
+  ['PASS\ts3cret\r\n', '', 'PASS\ts3cret', 'COMMAND', ''],
+  [' pass s3cret\r\n', '', 'pass s3cret', 'COMMAND', ''],
+  ['PASSWORD s3cret\r\n', 'PASSWORD', 's3cret', 'COMMAND', ''],
   ['RETR a b.txt\r\n', 'RETR', 'a b.txt', 'RETR', 'a b.txt'],
   // Only the first space is the separator; what follows is the name, to its last space.
   ['RETR  a \r\n', 'RETR', ' a ', 'RETR', ' a '],
