@@ -29,6 +29,8 @@ export interface TransferOptions {
   stall?: number;
   /** Told how many bytes of the wire have passed so far. */
   progress?: (bytes: number) => void;
+  /** The socket beneath, where this one is TLS. */
+  beneath?: Socket;
 }
 
 export interface FileTransferOptions extends TransferOptions {
@@ -232,10 +234,16 @@ class Line {
 
   /**
    * After the peer's end: was it one? libuv reports a reset that arrives together with bytes as an end, and a file that was cut
-   * off would pass for whole. To send nothing sends nothing, and fails where there is no connection any more.
+   * off would pass for whole. To send nothing sends nothing, and fails where there is no connection any more; but TLS does not
+   * tell that it failed, so it is sent beneath.
    */
   async confirm(): Promise<void> {
-    await this.write(Buffer.alloc(0));
+    this.check();
+    const socket = this.#options.beneath ?? this.#socket;
+    await new Promise<void>((resolve, reject) => {
+      socket.write(Buffer.alloc(0), (error) => (error ? reject(error) : resolve()));
+    });
+    this.check();
   }
 
   /** Ends our side, and resolves when that is with the kernel; it takes care of the rest. */

@@ -326,7 +326,8 @@ async function transfer(
   /** Lets go of what was opened, when its transfer never begins. */
   let letGo = async () => {};
   try {
-    let move: (socket: Socket) => Promise<number>;
+    /** `beneath`: the data connection itself, where `socket` is TLS on it. */
+    let move: (socket: Socket, beneath: Socket) => Promise<number>;
     let { path } = what;
     let size: number | null = null;
     if (what.is === 'send') {
@@ -338,10 +339,10 @@ async function transfer(
       const upload = await folder.write(path, what.how);
       path = upload.path;
       letGo = () => upload.abort();
-      move = async (socket) => {
+      move = async (socket, beneath) => {
         // It came in paused.
         socket.resume();
-        const bytes = await receiveFile(socket, upload, { ...how, ascii });
+        const bytes = await receiveFile(socket, upload, { ...how, ascii, beneath });
         await upload.commit();
         return bytes;
       };
@@ -357,7 +358,7 @@ async function transfer(
     const socket = await dataConnection(line, deed.over, signal, patience, ownPorts);
     const spoken = deed.tls ? await inPrivate(socket, line.tls, signal, patience) : socket;
     letGo = async () => {};
-    learn({ is: 'done', bytes: await move(spoken) });
+    learn({ is: 'done', bytes: await move(spoken, socket) });
   } finally {
     await letGo();
     line.transfer = undefined;
