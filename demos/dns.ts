@@ -77,7 +77,7 @@ export const story: Story<DnsClient> = {
   card,
   protocol: 'dns',
   about:
-    'A client asks an authoritative server six times: for an address, an alias, a name that is not there, and a long text.',
+    'A client asks an authoritative server for an address, an alias, a name that is not there, a long text, two things at once, and the first again.',
   steps: [
     ask('www.example.test', 'A'),
     ask('alias.example.test', 'A'),

@@ -76,13 +76,33 @@ describe('what a cut does', () => {
       fates(
         rows(
           life('session/1'),
-          packet({ p: 'here' }),
+          packet({ 'p[1]': 'here' }),
           cut('kill'),
           life('session/2'),
-          packet({ p: 'there' }, undefined, 'session/2'),
+          packet({ 'p[1]': 'there' }, undefined, 'session/2'),
+          packet({ 'p[1]': 'here' }, undefined, 'session/2'),
         ),
       ),
-    ).toEqual([[{ subject: 'p', known: 'here', fate: 'REBUILT', written: 2, gone: 3, rebuilt: 5 }]]);
+    ).toEqual([[{ subject: 'p[1]', known: 'here', fate: 'REBUILT', written: 2, gone: 3, rebuilt: 6 }]]);
+  });
+
+  test.each([
+    ['something else under the same name', 'p[1]', 'there'],
+    ['a thing of the process’s own, such as a key, though it is told in the same words', 'secret', 'here'],
+  ])('kill: %s is no rebuilding, and the row that wrote it is told', (_what, subject, known) => {
+    const again = packet({ [subject]: known }, undefined, 'session/2');
+    expect(
+      fates(rows(life('session/1'), packet({ [subject]: 'here' }), cut('kill'), life('session/2'), again)),
+    ).toEqual([[{ subject, known: 'here', fate: 'LOST', written: 2, gone: 3, rebuilt: 5 }]]);
+  });
+
+  test('swap: what the other instance does not know is LOST, and was left behind', () => {
+    expect(fates(rows(life('session/1'), packet({ s: 'one' }), cut('swap'), life('session/2')))).toEqual([
+      [{ subject: 's', known: 'one', fate: 'LOST', written: 2, gone: 3, leftBehind: true }],
+    ]);
+    expect(fates(rows(life('session/1'), packet({ s: 'one' }), cut('swap'), life('session/2', { s: 'one' })))).toEqual([
+      [{ subject: 's', known: 'one', fate: 'KEPT', written: 2 }],
+    ]);
   });
 
   test('forget: the same life no longer knows it', () => {
@@ -102,16 +122,16 @@ describe('what a cut does', () => {
       fates(
         rows(
           life('session/1'),
-          packet({ s: 'one', p: 'here' }),
+          packet({ s: 'one', 'p[1]': 'here' }),
           cut('path', 'client'),
-          memory({ s: undefined, p: undefined }),
-          packet({ p: 'there' }),
+          memory({ s: undefined, 'p[1]': undefined }),
+          packet({ 'p[1]': 'here' }),
         ),
       ),
     ).toEqual([
       [
         { subject: 's', known: 'one', fate: 'LOST', written: 2, gone: 4 },
-        { subject: 'p', known: 'here', fate: 'REBUILT', written: 2, gone: 4, rebuilt: 5 },
+        { subject: 'p[1]', known: 'here', fate: 'REBUILT', written: 2, gone: 4, rebuilt: 5 },
       ],
     ]);
   });
@@ -169,7 +189,7 @@ describe('what a cut does', () => {
       ),
     );
     expect(accounts).toEqual([
-      [{ subject: 's', known: 'one', fate: 'REBUILT', written: 2, gone: 3, rebuilt: 4 }],
+      [{ subject: 's', known: 'one', fate: 'LOST', written: 2, gone: 3, rebuilt: 4 }],
       [{ subject: 's', known: 'two', fate: 'LOST', written: 4, gone: 5 }],
     ]);
   });
@@ -177,6 +197,14 @@ describe('what a cut does', () => {
 
 describe('the notes under a packet', () => {
   const killed = [life('session/1'), packet({ s: 'one' }), cut('kill'), life('session/2')];
+
+  test('keeps: what a message writes is told with why, and only where it was written', () => {
+    expect(notesOf(rows(life('session/1'), packet({ s: 'one' }, { op: 'writes' })))).toMatchObject([
+      { word: 'keeps', field: 'f', text: 'session/1: s = one: because', again: 'session/1: s = one', written: 2 },
+    ]);
+    // Refused: nothing was written, and nothing is told.
+    expect(notesOf(rows(life('session/1'), packet({}, { op: 'writes' })))).toEqual([]);
+  });
 
   test('needs: points at the row that wrote what is needed', () => {
     expect(notesOf(rows(life('session/1'), packet({ s: 'one' }), packet({}, { op: 'reads' })))).toEqual([

@@ -11,6 +11,8 @@ export interface Note {
   text: string;
   /** Whose memory has changed. */
   holder?: string;
+  /** What has changed, without why: enough where why has been said before. */
+  again?: string;
   /** Id of the field it is about. */
   field?: string;
   cite?: string;
@@ -37,7 +39,7 @@ export interface Outcome {
   subject: string;
   known: string;
   fate: 'LOST' | 'KEPT' | 'REBUILT';
-  /** The row that wrote it, that took it, that rebuilt it. */
+  /** The row that wrote it, that took it, that rebuilt it or wrote something else in its place. */
   written: number;
   gone?: number;
   leftBehind?: true;
@@ -100,6 +102,8 @@ export class Book {
   private life: string | undefined;
   /** Somebody lived here before this life. */
   private restarted = false;
+  /** Who has said something to this life, by name. */
+  private readonly met = new Set<string>();
   /** The account of the last cut, while its consequences unfold. */
   private watched: Account | undefined;
   /** After a kill, until the next life shows what it was handed. */
@@ -148,11 +152,42 @@ export class Book {
       return [{ word: 'hint', text: 'this never left: the process was killed when it was about to be sent' }];
     // What nobody read proves nothing.
     const leans = entry.read === false ? entry.leans.filter(({ op }) => op !== 'carries') : entry.leans;
-    const found = leans.map((lean) => this.leaning(lean));
-    for (const { holder, changes } of entry.memory) {
-      for (const change of changes) this.remember(holder, change.subject, change.after, entry.row, true);
-      found.push({ word: 'keeps', holder, text: `${holder}: ${changes.map(inWords).join('; ')}`, written: entry.row });
+    const isFirst = entry.side === 'client' && !this.met.has(entry.from);
+    if (entry.side === 'client') this.met.add(entry.from);
+    const untold = entry.memory.map(({ holder, changes }) => ({ holder, changes: [...changes] }));
+    const found: Note[] = [];
+    for (const lean of leans) {
+      if (lean.op !== 'writes' || (lean.holder === 'client' && !this.seesClient)) {
+        found.push(this.leaning(lean, isFirst));
+        continue;
+      }
+      // What was meant to be written need not have been: a command may be refused. Only what has changed is told, with why.
+      const own = untold.find(({ holder }) => (holder === 'client') === (lean.holder === 'client'));
+      const change = own?.changes.find(({ subject }) => subject === lean.key);
+      if (!own || !change) continue;
+      own.changes = own.changes.filter((each) => each !== change);
+      const again = `${own.holder}: ${inWords(change)}`;
+      const { field, cite } = lean;
+      found.push({
+        word: 'keeps',
+        holder: own.holder,
+        field,
+        cite,
+        again,
+        text: `${again}: ${lean.why}`,
+        written: entry.row,
+      });
     }
+    for (const { holder, changes } of entry.memory)
+      for (const change of changes) this.remember(holder, change.subject, change.after, entry.row, true);
+    for (const { holder, changes } of untold)
+      if (changes.length > 0)
+        found.push({
+          word: 'keeps',
+          holder,
+          text: `${holder}: ${changes.map(inWords).join('; ')}`,
+          written: entry.row,
+        });
     if (entry.malformed)
       found.push({
         word: 'hint',
@@ -170,7 +205,7 @@ export class Book {
     return found;
   }
 
-  private leaning({ op, holder, key, why, cite, field, byPath }: Lean): Note {
+  private leaning({ op, holder, key, why, cite, field, byPath }: Lean, isFirst: boolean): Note {
     const ofClient = holder === 'client';
     const line = (ofClient ? this.client : this.server).get(key);
     const left = byPath && op === 'denies' ? this.leftOnAnotherPath(key) : undefined;
@@ -218,7 +253,7 @@ export class Book {
           word: 'proof',
           field,
           cite,
-          text: this.restarted ? `${whose} has never met this client: ${why}` : why,
+          text: this.restarted && isFirst ? `${whose} has never met this client: ${why}` : why,
         };
       case 'writes':
         return { word: 'keeps', field, cite, text: `${whose}: ${key}: ${why}` };
@@ -251,7 +286,11 @@ export class Book {
       return;
     }
     memory.set(subject, { holder, subject, known, written: row });
-    if (outcome?.fate === 'LOST') Object.assign(outcome, { fate: 'REBUILT', rebuilt: row });
+    if (outcome?.fate !== 'LOST') return;
+    outcome.rebuilt ??= row;
+    // Another thing under the same name is not what was lost. And what is filed under no name at all is the process's own, such as
+    // a key: another one may look the same in words, and is not.
+    if (known === outcome.known && subject.includes('[')) Object.assign(outcome, { fate: 'REBUILT', rebuilt: row });
   }
 
   private bury(line: Line): void {
@@ -263,6 +302,7 @@ export class Book {
 
   private begin(entry: LifeRow & Numbered): void {
     this.restarted = this.life !== undefined;
+    this.met.clear();
     this.life = entry.life;
     this.server.clear();
     for (const [subject, known] of Object.entries(entry.facts)) {

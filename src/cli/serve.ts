@@ -110,7 +110,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     const notice = (text: string) => (options.json ? process.stderr.write(`${text}\n`) : out.text(text));
     if (exposed)
       notice(
-        `WARNING: ${name} listens on ${options.host}, reachable through ${interfaces()}: anybody there can use it`,
+        `WARNING: ${name} listens on ${options.host}, reachable through ${interfaces(host)}: anybody there can use it`,
       );
     notice(
       `${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`,
@@ -118,11 +118,14 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     for (const line of wrap([{ text: `what an answer means: ${card.designs[design]?.promises}` }], out.look, 2))
       notice(line.map(({ text }) => text).join(''));
     if (writes) notice(`it writes to ${folder}`);
+    if (settings.secret !== undefined && options.secret === undefined)
+      notice('its key was rolled for this run; --secret gives it one that another instance can share');
     for (const note of [...lives.current().opening, ...lives.current().notes]) notice(note);
     const keys = process.stdin.isTTY === true;
     notice(keys ? 'keys: f forget, k kill and start again, q quit' : 'Ctrl-C stops it');
     if (traces) log = liveLog(traces, own, lives, { card, design, options, out });
-    await untilStopped(lives, keys, signals.come);
+    // With the log, rows say so.
+    await untilStopped(lives, keys, signals.come, logs ? () => {} : notice);
     return EXIT.asClaimed;
   } finally {
     await lives?.stop();
@@ -171,7 +174,12 @@ function stopSignals(): { come: Promise<void>; ignore(): void } {
 }
 
 /** Resolves when somebody wants the server to stop; rejects when it stops by itself. */
-function untilStopped(lives: Succession, keys: boolean, signal: Promise<void>): Promise<void> {
+function untilStopped(
+  lives: Succession,
+  keys: boolean,
+  signal: Promise<void>,
+  notice: (text: string) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const { stdin } = process;
     let busy = false;
@@ -187,8 +195,15 @@ function untilStopped(lives: Succession, keys: boolean, signal: Promise<void>): 
     };
     const one = (pressed: string) => {
       if (pressed === 'q' || pressed === '\u0003') stop();
-      if (pressed === 'f') act(() => lives.forget()).catch(fail);
-      if (pressed === 'k') act(() => lives.kill().then(() => lives.rebirth())).catch(fail);
+      if (pressed === 'f')
+        act(() => lives.forget().then(() => notice(`${lives.current().who} has forgotten`))).catch(fail);
+      if (pressed === 'k')
+        act(() =>
+          lives
+            .kill()
+            .then(() => lives.rebirth())
+            .then(() => notice(`killed; ${lives.current().who} listens`)),
+        ).catch(fail);
     };
     const watch = setInterval(() => {
       const fault = lives.fault();
@@ -249,7 +264,9 @@ function liveLog(
       rest += chunk.toString('utf8', 0, length);
     }
     const end = rest.lastIndexOf('\n') + 1;
-    const traces = [...own.splice(0), ...readTraces(rest.slice(0, end))].sort((a, b) => a.t - b.t);
+    // What the lab has noted comes after what the server wrote down before, also where that has not all been read yet.
+    const noted = more ? [] : own.splice(0);
+    const traces = [...noted, ...readTraces(rest.slice(0, end))].sort((a, b) => a.t - b.t);
     rest = rest.slice(end);
     for (const trace of traces) recorder.push(trace);
     return more;
@@ -304,9 +321,13 @@ function liveLog(
   };
 }
 
-function interfaces(): string {
+/** The addresses at which a server that listens there can be reached: all of its family, or the one that was named. */
+function interfaces(host: string): string {
+  const family = isIPv4(host) ? 'IPv4' : 'IPv6';
   const found = Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
-    (addresses ?? []).map(({ address }) => `${name} ${address}`),
+    (addresses ?? [])
+      .filter((each) => (host === '0.0.0.0' || host === '::' ? each.family === family : each.address === host))
+      .map(({ address }) => `${name} ${address}`),
   );
-  return found.join(', ');
+  return found.join(', ') || host;
 }

@@ -105,7 +105,7 @@ function saidByClient(entries: readonly Entry[]): string[] {
     if (entry.is === 'step') aside = entry.aside;
     if (entry.is === 'life') aside = false;
     if (aside) continue;
-    if (entry.is === 'packet' && entry.side === 'client') said.push(`${entry.kind} ${entry.says}`);
+    if (entry.is === 'packet' && entry.side === 'client') said.push(`${entry.kind} ${entry.says}`.trimEnd());
     if (entry.is === 'link' && entry.what === 'connected') said.push('connect');
     if (entry.is === 'link' && entry.what === 'refused') said.push('be refused');
   }

@@ -132,12 +132,23 @@ export class TerminalLog {
 
   /** At most two notes: what is gone or new first, and what has been said in this life not again. */
   private worthSaying(entry: PacketRow, notes: readonly Note[]): Note[] {
-    const fresh = notes.filter((note) => {
-      if (note.gone !== undefined || note.field === undefined) return true;
+    const fresh = notes.flatMap((note): Note[] => {
+      if (note.gone !== undefined || note.field === undefined) return [note];
       const key = `${entry.side} ${entry.kind} ${note.field} ${note.word}`;
-      if (this.said.has(key)) return false;
-      this.said.add(key);
-      return true;
+      if (!this.said.has(key)) {
+        this.said.add(key);
+        return [note];
+      }
+      if (note.again === undefined) return [];
+      const { word, holder, again, written } = note;
+      return [
+        {
+          word,
+          text: again,
+          ...(holder === undefined ? {} : { holder }),
+          ...(written === undefined ? {} : { written }),
+        },
+      ];
     });
     // What the server comes to remember says more than what the client does: it is the server that will be cut.
     const rank = (note: Note) =>
@@ -283,7 +294,8 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
     const since = [`last written by ${hash(outcome.written)}`];
     if (outcome.gone !== undefined)
       since.push(`${outcome.leftBehind ? 'left behind' : 'gone'} with ${hash(outcome.gone)}`);
-    if (outcome.rebuilt !== undefined) since.push(`rebuilt by ${hash(outcome.rebuilt)}`);
+    if (outcome.rebuilt !== undefined)
+      since.push(`${outcome.fate === 'REBUILT' ? 'rebuilt' : 'another one written'} by ${hash(outcome.rebuilt)}`);
     lines.push(...wrap([{ text: ' '.repeat(11) }, { text: since.join(', '), style: 'dim' }], look, 11));
   }
   return lines;

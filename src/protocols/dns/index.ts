@@ -39,7 +39,12 @@ export const card: DnsCard = {
   takes: ['zone', 'rate'],
   async configure(settings) {
     const zone = zoneOf(settings);
-    return { ...card, designs: designsFor(() => zone, rateOf(settings), secretOf(settings)) };
+    const from = settings.zone ?? 'which comes with it; ask for www.example.test, or big.example.test TXT';
+    return {
+      ...card,
+      designs: designsFor(() => zone, rateOf(settings), secretOf(settings)),
+      opening: [`the zone ${zone.origin} with ${zone.names} names and ${zone.records} records: ${from}`],
+    };
   },
 };
 
@@ -75,9 +80,12 @@ function zoneOf({ zone: file }: Settings): Zone {
   } catch (cause) {
     if (cause instanceof ZoneError) throw new SettingError(cause.message, { cause });
     if ((cause as NodeJS.ErrnoException).code === undefined) throw cause;
-    throw new SettingError(`the zone cannot be read: ${(cause as Error).message}: give --zone a master file`, {
-      cause,
-    });
+    throw new SettingError(
+      `${file ?? 'the zone'} cannot be read (${(cause as NodeJS.ErrnoException).code}): give --zone a master file`,
+      {
+        cause,
+      },
+    );
   }
 }
 

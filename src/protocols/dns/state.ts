@@ -1,7 +1,7 @@
 // Everything this server remembers between two messages.
 //
-// No answer depends on any of it. A zone is read once and never changes, and each query carries all the rest. And yet there are
-// two memories here, a contradiction in a stateless server. One counts answers, so that a flood of forged queries cannot be
+// What the zone says of a name does not depend on any of it: the zone is read once and never changes, and each query carries all
+// the rest. And yet there are two memories here, a contradiction in a stateless server. One counts answers, so that a flood of forged queries cannot be
 // turned on somebody else: it decides nothing until there is a flood. The other is one key, with which the server can tell
 // again whom it has met although it keeps no list: each client carries its own line of that list, and the key makes it genuine.
 

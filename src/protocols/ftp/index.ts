@@ -1,7 +1,7 @@
 // The card of ftp: one server, and two clients, one of which carries what the server will forget.
 
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { type Folder, openFolder } from '../../served/folder.ts';
@@ -71,6 +71,8 @@ function designsFor(how: { dials: boolean }): FtpCard['designs'] {
 async function configured(settings: Settings, folder: string): Promise<FtpCard> {
   const root = settings.root ?? join(folder, 'library');
   if (settings.root === undefined) await furnish(root);
+  else if (!(await stat(root).catch(() => undefined))?.isDirectory())
+    throw new SettingError(`${root} is no folder: give one that is there with --root`);
   const served = await openFolder(root).catch((cause) => {
     throw new SettingError(
       `${root} cannot be served: ${(cause as Error).message} Give a folder that is there with --root`,
@@ -126,6 +128,8 @@ async function houseOf(settings: Settings, folder: Folder): Promise<House> {
 /** Names and what their passwords are known by. */
 async function usersIn(setting: string): Promise<Map<string, Buffer>> {
   const isFile = isAbsolute(setting);
+  if (!isFile && !setting.includes(':'))
+    throw new SettingError('--users takes name:password, more of them after commas, or a file of them that is there');
   const text = isFile ? await read(setting, 'users') : setting;
   const entries = text
     .split(isFile ? /\r?\n/ : ',')

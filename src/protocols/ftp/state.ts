@@ -61,6 +61,7 @@ export interface LoggedIn {
 }
 
 /** `passive`: the client dials us, `active`: we dial it (§3.3). */
+/** The port of a passive one is with the socket that listens. */
 export type Data = { is: 'none' } | { is: 'passive' } | { is: 'active'; host: string; port: number };
 
 /** What is on its way. `after`: what was asked meanwhile, and is answered when it is over. */
@@ -708,9 +709,10 @@ function facts({ sessions }: State): Facts {
 /** A session in words, part by part. Ports are rolled by the system and are no part of it. */
 function remembered(session: Session): string[] {
   const tls = session.tls ? ['TLS'] : [];
-  if (session.is === 'greeted') return ['greeted', ...tls];
+  const wrong = session.wrong === 0 ? [] : [`wrong passwords ${session.wrong}`];
+  if (session.is === 'greeted') return ['greeted', ...wrong, ...tls];
   const user = printable(session.user, 40);
-  if (session.is === 'named') return [`${user} by name`, ...tls];
+  if (session.is === 'named') return [`${user} by name`, ...wrong, ...tls];
   const { cwd, type, rest, renaming, data, transfer } = session;
   return [
     user,
@@ -720,6 +722,9 @@ function remembered(session: Session): string[] {
     `data port ${data.is}`,
     transfer.is === 'none' ? 'transfer none' : `transfer ${transfer.verb} ${printable(transfer.path, 120)}`,
     ...(renaming === undefined ? [] : [`renaming ${printable(renaming, 120)}`]),
+    ...(session.onlyEpsv ? ['EPSV only'] : []),
+    ...(session.prot === 'P' ? ['private data connections'] : []),
+    ...(session.tells.length === FACTS.length ? [] : [`MLST tells ${session.tells.join(' ') || 'nothing'}`]),
     ...tls,
   ];
 }

@@ -127,8 +127,8 @@ test('a certificate of yours', async () => {
 });
 
 test.each<[string, (own: string) => Settings, RegExp]>([
-  ['a folder that is not there', (own) => ({ root: join(own, 'nowhere') }), /nowhere cannot be served: .*--root/],
-  ['a file for a folder', (own) => ({ root: join(own, 'file') }), /file cannot be served: .*--root/],
+  ['a folder that is not there', (own) => ({ root: join(own, 'nowhere') }), /nowhere is no folder: .*--root/],
+  ['a file for a folder', (own) => ({ root: join(own, 'file') }), /file is no folder: .*--root/],
   ['a file of users that is not there', (own) => ({ users: join(own, 'nobody') }), /nobody cannot be read: .*--users/],
   ['a user without a password', () => ({ users: 'ann:a,bob' }), /^entry 2 of --users is no name:password: write/],
   ['a password without a user', () => ({ users: ':hunter2' }), /^entry 1 of --users/],
