@@ -11,7 +11,7 @@ function rows(...list: object[]): Entry[] {
   return list.map((what, index) => ({ t_ns: index, arm: 1, row: index + 1, ...(what as Row) }) as Entry);
 }
 const life = (name: string, facts = {}) => ({ is: 'life', life: name, pid: 1, port: 7, facts, notes: [] });
-const cut = (kind: 'kill' | 'forget' | 'path' | 'store', who = 'session/1') => ({
+const cut = (kind: 'kill' | 'forget' | 'path' | 'store' | 'swap', who = 'session/1') => ({
   is: 'cut',
   cut: kind,
   who,
