@@ -196,15 +196,10 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   private plan(action: Action<M, D>): void {
     if (action.to !== this.speakingTo) this.cut();
     this.speakingTo = action.to;
-    if ('hangUp' in action) {
+    if (!('say' in action)) {
       this.cut();
       this.outgoing.push(action);
-      this.leaving.add(action.to);
-      return;
-    }
-    if ('does' in action) {
-      this.cut();
-      this.outgoing.push(action);
+      if ('hangUp' in action) this.leaving.add(action.to);
       return;
     }
     this.options.wire.write(this.writer, action.say);

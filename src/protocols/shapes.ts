@@ -145,7 +145,8 @@ export type Transport = Over | 'udp+tcp';
 /** What carries the messages of a path. Where a protocol speaks both, the path of a stream ends in `/tcp`. */
 export function overOf(path: Path, transport: Transport): Over {
   if (transport !== 'udp+tcp') return transport;
-  return path.endsWith('/tcp') ? 'tcp' : 'udp';
+  // A port ends in a digit.
+  return path.charCodeAt(path.length - 1) === 0x70 ? 'tcp' : 'udp';
 }
 
 /** A protocol, its five files joined: `index.ts`. */
