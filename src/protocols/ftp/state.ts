@@ -515,7 +515,14 @@ function listing(said: Said<Insider>): Answer {
 function status(said: Said<Insider>): Answer {
   const { session, now, argument } = said;
   if (argument === '')
-    return { say: reply(211, 'What is remembered of you:', ...remembered(session).map((line) => ` ${line}`), 'End') };
+    return {
+      say: reply(
+        211,
+        'What is remembered of you:',
+        ...Object.entries(remembered(session)).map(([part, known]) => ` ${part} ${known}`),
+        'End',
+      ),
+    };
   return named({ ...said, argument: withoutOptions(argument) || '.' }, (path) => ({
     do: { is: 'list', path, now, writes: session.writes },
   }));
@@ -702,31 +709,35 @@ function apply(state: State, event: Event): void {
 
 function facts({ sessions }: State): Facts {
   return Object.fromEntries(
-    [...sessions].map(([path, session]) => [`session[${path}]`, remembered(session).join(', ')]),
+    [...sessions].flatMap(([path, session]) =>
+      Object.entries(remembered(session)).map(([part, known]) => [`${part}[${path}]`, known]),
+    ),
   );
 }
 
-/** A session in words, part by part. Ports are rolled by the system and are no part of it. */
-function remembered(session: Session): string[] {
-  const tls = session.tls ? ['TLS'] : [];
-  const wrong = session.wrong === 0 ? [] : [`wrong passwords ${session.wrong}`];
-  if (session.is === 'greeted') return ['greeted', ...wrong, ...tls];
-  const user = printable(session.user, 40);
-  if (session.is === 'named') return [`${user} by name`, ...wrong, ...tls];
-  const { cwd, type, rest, renaming, data, transfer } = session;
-  return [
-    user,
-    `in ${printable(cwd, 120)}`,
-    `type ${type}`,
-    `offset ${rest}`,
-    `data port ${data.is}`,
-    transfer.is === 'none' ? 'transfer none' : `transfer ${transfer.verb} ${printable(transfer.path, 120)}`,
-    ...(renaming === undefined ? [] : [`renaming ${printable(renaming, 120)}`]),
-    ...(session.onlyEpsv ? ['EPSV only'] : []),
-    ...(session.prot === 'P' ? ['private data connections'] : []),
-    ...(session.tells.length === FACTS.length ? [] : [`MLST tells ${session.tells.join(' ') || 'nothing'}`]),
-    ...tls,
+/** A session in words, part by part: each is written and used by commands of its own. Ports are rolled by the system and left out. */
+function remembered(session: Session): Facts {
+  const { tls, wrong, prot, tells } = session;
+  const also = [
+    ...(wrong === 0 ? [] : [`wrong passwords ${wrong}`]),
+    ...(tls ? ['TLS'] : []),
+    ...(prot === 'P' ? ['private data connections'] : []),
+    ...(tells.length === FACTS.length ? [] : [`MLST tells ${tells.join(' ') || 'nothing'}`]),
   ];
+  if (session.is === 'greeted') return { session: ['greeted', ...also].join(', ') };
+  const user = printable(session.user, 40);
+  if (session.is === 'named') return { session: [`${user} by name`, ...also].join(', ') };
+  const { writes, cwd, type, rest, renaming, data, transfer, onlyEpsv } = session;
+  const who = [`${user} ${writes ? 'may write' : 'may read'}`, ...(onlyEpsv ? ['EPSV only'] : []), ...also];
+  return {
+    session: who.join(', '),
+    folder: printable(cwd, 120),
+    type,
+    ...(rest === 0 ? {} : { offset: String(rest) }),
+    ...(renaming === undefined ? {} : { renaming: printable(renaming, 120) }),
+    ...(data.is === 'none' ? {} : { 'data port': data.is }),
+    ...(transfer.is === 'none' ? {} : { transfer: `${transfer.verb} ${printable(transfer.path, 120)}` }),
+  };
 }
 
 function transferOf(session: Session): (Transfer & { is: 'under way' }) | undefined {

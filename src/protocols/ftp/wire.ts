@@ -92,15 +92,16 @@ const character = (byte: number) => (byte === SPACE ? 'space' : printable(String
 /** What each verb asks for, and what it leans on. */
 interface Verb {
   asks: string;
-  leans?: Omit<Lean, 'key' | 'holder' | 'field'>[];
+  leans?: (Omit<Lean, 'key' | 'holder' | 'field'> & { of?: string })[];
 }
 
 const NEEDS_FOLDER = 'a name means a file only together with the folder that the server remembers for this connection';
 const NEEDS_TYPE = 'how the bytes will look depends on the type that the server remembers for this connection';
 const NEEDS_OFFSET = 'where it begins is not said here: the server must remember the REST before it';
 
-const reads = (why: string, cite: string) => ({ op: 'reads' as const, why, cite });
-const writes = (why: string, cite: string) => ({ op: 'writes' as const, why, cite });
+/** `of`: which part of what is filed under the connection. */
+const reads = (why: string, cite: string, of = 'session') => ({ op: 'reads' as const, why, cite, of });
+const writes = (why: string, cite: string, of = 'session') => ({ op: 'writes' as const, why, cite, of });
 
 const DATA_PORT = 'the server must remember where the next transfer is to go';
 
@@ -129,11 +130,17 @@ const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
     'CWD',
     {
       asks: 'go to this folder',
-      leans: [writes('every name from now on is meant from this folder', 'RFC 959 §4.1.1')],
+      leans: [writes('every name from now on is meant from this folder', 'RFC 959 §4.1.1', 'folder')],
     },
   ],
-  ['CDUP', { asks: 'go one folder up', leans: [reads('up from where, only the server knows', 'RFC 959 §4.1.1')] }],
-  ['PWD', { asks: 'which folder am I in?', leans: [reads('the answer is the memory itself', 'RFC 959 §4.1.3')] }],
+  [
+    'CDUP',
+    { asks: 'go one folder up', leans: [reads('up from where, only the server knows', 'RFC 959 §4.1.1', 'folder')] },
+  ],
+  [
+    'PWD',
+    { asks: 'which folder am I in?', leans: [reads('the answer is the memory itself', 'RFC 959 §4.1.3', 'folder')] },
+  ],
   ['QUIT', { asks: 'good-bye', leans: [{ op: 'clears', why: 'nobody can ask for it again', cite: 'RFC 959 §4.1.1' }] }],
   [
     'REIN',
@@ -143,15 +150,21 @@ const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
     'TYPE',
     {
       asks: 'send the bytes like this: A as text with CRLF, I as they are',
-      leans: [writes('it holds for every transfer until it is changed', 'RFC 959 §4.1.2')],
+      leans: [writes('it holds for every transfer until it is changed', 'RFC 959 §4.1.2', 'type')],
     },
   ],
   ['MODE', { asks: 'send them in this mode; S is a plain stream' }],
   ['STRU', { asks: 'the file has this structure; F is none' }],
-  ['PASV', { asks: 'tell me where to connect for the data', leans: [writes(DATA_PORT, 'RFC 959 §4.1.2')] }],
-  ['EPSV', { asks: 'tell me which port to connect to for the data', leans: [writes(DATA_PORT, 'RFC 2428 §3')] }],
-  ['PORT', { asks: 'connect to me here for the data', leans: [writes(DATA_PORT, 'RFC 959 §4.1.2')] }],
-  ['EPRT', { asks: 'connect to me here for the data', leans: [writes(DATA_PORT, 'RFC 2428 §2')] }],
+  [
+    'PASV',
+    { asks: 'tell me where to connect for the data', leans: [writes(DATA_PORT, 'RFC 959 §4.1.2', 'data port')] },
+  ],
+  [
+    'EPSV',
+    { asks: 'tell me which port to connect to for the data', leans: [writes(DATA_PORT, 'RFC 2428 §3', 'data port')] },
+  ],
+  ['PORT', { asks: 'connect to me here for the data', leans: [writes(DATA_PORT, 'RFC 959 §4.1.2', 'data port')] }],
+  ['EPRT', { asks: 'connect to me here for the data', leans: [writes(DATA_PORT, 'RFC 2428 §2', 'data port')] }],
   [
     'REST',
     {
@@ -161,40 +174,68 @@ const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
           op: 'carries',
           why: 'the offset was kept by the client and is told anew: any server can go on from it',
           cite: 'RFC 3659 §5',
+          of: 'offset',
         },
-        writes('the RETR after this will not repeat it', 'RFC 3659 §5'),
+        writes('the RETR after this will not repeat it', 'RFC 3659 §5', 'offset'),
       ],
     },
   ],
   [
     'RETR',
-    { asks: 'send me this file', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3'), reads(NEEDS_OFFSET, 'RFC 3659 §5')] },
+    {
+      asks: 'send me this file',
+      leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder'), reads(NEEDS_OFFSET, 'RFC 3659 §5', 'offset')],
+    },
   ],
   [
     'STOR',
-    { asks: 'take this file', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3'), reads(NEEDS_OFFSET, 'RFC 3659 §5')] },
+    {
+      asks: 'take this file',
+      leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder'), reads(NEEDS_OFFSET, 'RFC 3659 §5', 'offset')],
+    },
   ],
-  ['APPE', { asks: 'add this to the file', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3')] }],
-  ['STOU', { asks: 'take this file under a name of your own', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3')] }],
+  ['APPE', { asks: 'add this to the file', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
+  [
+    'STOU',
+    { asks: 'take this file under a name of your own', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] },
+  ],
   [
     'RNFR',
-    { asks: 'rename this', leans: [writes('what is to be renamed is remembered until RNTO', 'RFC 959 §4.1.3')] },
+    {
+      asks: 'rename this',
+      leans: [writes('what is to be renamed is remembered until RNTO', 'RFC 959 §4.1.3', 'renaming')],
+    },
   ],
-  ['RNTO', { asks: 'to this', leans: [reads('a new name for what? Only the RNFR before it says', 'RFC 959 §4.1.3')] }],
-  ['DELE', { asks: 'remove this file', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3')] }],
-  ['RMD', { asks: 'remove this folder', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3')] }],
-  ['MKD', { asks: 'make this folder', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3')] }],
-  ['LIST', { asks: 'list the folder for people', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3')] }],
-  ['NLST', { asks: 'list the names in the folder', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3')] }],
-  ['MLSD', { asks: 'list the folder for programs', leans: [reads(NEEDS_FOLDER, 'RFC 3659 §7')] }],
-  ['MLST', { asks: 'tell me about this one', leans: [reads(NEEDS_FOLDER, 'RFC 3659 §7')] }],
+  [
+    'RNTO',
+    {
+      asks: 'to this',
+      leans: [reads('a new name for what? Only the RNFR before it says', 'RFC 959 §4.1.3', 'renaming')],
+    },
+  ],
+  ['DELE', { asks: 'remove this file', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
+  ['RMD', { asks: 'remove this folder', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
+  ['MKD', { asks: 'make this folder', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
+  ['LIST', { asks: 'list the folder for people', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
+  ['NLST', { asks: 'list the names in the folder', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
+  ['MLSD', { asks: 'list the folder for programs', leans: [reads(NEEDS_FOLDER, 'RFC 3659 §7', 'folder')] }],
+  ['MLST', { asks: 'tell me about this one', leans: [reads(NEEDS_FOLDER, 'RFC 3659 §7', 'folder')] }],
   [
     'SIZE',
-    { asks: 'how long is this file?', leans: [reads(NEEDS_FOLDER, 'RFC 3659 §4'), reads(NEEDS_TYPE, 'RFC 3659 §4')] },
+    {
+      asks: 'how long is this file?',
+      leans: [reads(NEEDS_FOLDER, 'RFC 3659 §4', 'folder'), reads(NEEDS_TYPE, 'RFC 3659 §4', 'type')],
+    },
   ],
-  ['MDTM', { asks: 'when was this file changed?', leans: [reads(NEEDS_FOLDER, 'RFC 3659 §3')] }],
+  ['MDTM', { asks: 'when was this file changed?', leans: [reads(NEEDS_FOLDER, 'RFC 3659 §3', 'folder')] }],
   ['STAT', { asks: 'how do things stand?', leans: [reads('the answer is the memory itself', 'RFC 959 §4.1.3')] }],
-  ['ABOR', { asks: 'stop the transfer', leans: [reads('which transfer, only the server knows', 'RFC 959 §4.1.3')] }],
+  [
+    'ABOR',
+    {
+      asks: 'stop the transfer',
+      leans: [reads('which transfer, only the server knows', 'RFC 959 §4.1.3', 'transfer')],
+    },
+  ],
   ['HELP', { asks: 'which commands do you know?' }],
   ['NOOP', { asks: 'are you there?' }],
   ['SYST', { asks: 'what kind of system are you?' }],
@@ -341,17 +382,21 @@ export const wire: Wire<Message> = {
   },
 
   leans(message, from) {
-    const key = 'session[path]';
     if (from === 'client' && message.is === 'command') {
       const field = message.argument !== '' && !endpointIn(message) ? 'argument' : 'verb';
       const leans = VERBS.get(message.verb)?.leans ?? [];
       // An absolute name needs no folder.
       const own = message.argument.startsWith('/') ? leans.filter(({ why }) => why !== NEEDS_FOLDER) : leans;
-      return own.map((lean) => ({ ...lean, field, key, holder: lean.op === 'carries' ? 'packet' : 'server' }));
+      return own.map(({ of = 'session', ...lean }) => ({
+        ...lean,
+        field,
+        key: `${of}[path]`,
+        holder: lean.op === 'carries' ? 'packet' : 'server',
+      }));
     }
     if (message.is === 'reply' && message.code === 530) {
       const why = 'for the server this connection is a stranger: it has nobody filed under it';
-      return [{ field: 'second', op: 'denies', holder: 'server', key, why, cite: 'RFC 959 §4.2' }];
+      return [{ field: 'second', op: 'denies', holder: 'server', key: 'session[path]', why, cite: 'RFC 959 §4.2' }];
     }
     return [];
   },
