@@ -16,6 +16,8 @@ const CONNECTIONS = 100;
 const IDLE = 10_000;
 /** How many ports are tried until one is free for both transports. */
 const TRIES = 10;
+/** Questions of one stream that are answered in one write: together their answers are a megabyte at the most. */
+const TOGETHER = 16;
 
 export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partial<Bounds> = {}): Promise<Server> {
   const { socket, listener, port } = await listen(at);
@@ -26,18 +28,37 @@ export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partia
     { ...BOUNDS, connections: CONNECTIONS, idle: IDLE, ...bounds },
     (stream, from) => {
       const inbox = new Inbox(queries, 'client');
-      stream.on('data', (chunk) => {
-        const { messages, error } = inbox.push(chunk);
-        if (messages.length > 0) {
+      /** Heard and not answered yet. While the peer takes no answers, it is given none: one chunk may ask for a hundred megabytes. */
+      let waiting: Message[] = [];
+      let over = false;
+      const answer = () => {
+        while (waiting.length > 0) {
+          if (stream.writableNeedDrain) return void stream.once('drain', answer);
           guests.settled(from);
-          const full = keeper.hear(from, messages);
+          const full = keeper.hear(from, waiting.slice(0, TOGETHER));
+          waiting = waiting.slice(TOGETHER);
           if (full) guests.hold(from, full);
         }
+        if (over) keeper.bye(from);
+      };
+      // Idle is who asks nothing: a byte now and then keeps no place (RFC 7766 §6.2.3).
+      const late = setTimeout(() => stream.destroy(), bounds.idle ?? IDLE).unref();
+      stream.on('data', (chunk) => {
+        const { messages, error } = inbox.push(chunk);
+        if (messages.length > 0) late.refresh();
+        waiting.push(...messages);
         // After a length that cannot be, nobody knows where the next message begins.
-        if (error) keeper.bye(from);
+        if (error) over = true;
+        answer();
       });
-      stream.on('end', () => keeper.bye(from));
-      stream.on('close', () => keeper.part(from));
+      stream.on('end', () => {
+        over = true;
+        answer();
+      });
+      stream.on('close', () => {
+        clearTimeout(late);
+        keeper.part(from);
+      });
     },
     '/tcp',
   );

@@ -4,6 +4,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { type Folder, openFolder } from '../../served/folder.ts';
 import { furnish } from '../../served/library.ts';
 import { printable } from '../../wire/printable.ts';
@@ -108,6 +109,16 @@ async function houseOf(settings: Settings, folder: Folder): Promise<House> {
     throw new SettingError('a certificate and its key go together: give both, --cert and --key, or neither');
   const given =
     cert === undefined || key === undefined ? undefined : { cert: await pem(cert, 'cert'), key: await pem(key, 'key') };
+  if (given) {
+    try {
+      createSecureContext(given);
+    } catch (cause) {
+      throw new SettingError(
+        `${cert} and ${key} are no certificate and its key (${(cause as Error).message}): give two that go together`,
+        { cause },
+      );
+    }
+  }
   let made: ReturnType<House['certificate']> | undefined;
   /** What no password is equal to: whoever is not known is compared with it, and it takes the same time. */
   const nobody = randomBytes(32);

@@ -151,13 +151,12 @@ export function serveFrom(house: House, given: Partial<Patience> = {}) {
 
     /** Hears what has arrived, one command at a time: while a deed is under way, the next one waits. */
     function hearNext(line: Line): void {
-      while (!line.over) {
+      while (!line.over && !line.socket.destroyed) {
         const { command, used, skipping } = lineIn(line.waiting, line.skipping, reader);
         if (command && line.busy > 0 && !(line.transfer && isUrgent(command))) break;
         line.waiting = line.waiting.subarray(used);
         line.skipping = skipping;
         if (command) {
-          guests.settled(line.path);
           const full = keeper.hear(line.path, [command]);
           if (full) guests.hold(line.path, full);
         } else if (used === 0) break;
@@ -195,7 +194,12 @@ export function serveFrom(house: House, given: Partial<Patience> = {}) {
       const learn = (outcome: Outcome) => {
         if (!line.over) keeper.learn(line.path, outcome);
       };
-      const done = carryOut({ ...house, patience, ownPorts, idle: bounds.idle }, line, deed, learn)
+      const done = carryOut(
+        { ...house, patience, ownPorts, idle: bounds.idle, settled: guests.settled },
+        line,
+        deed,
+        learn,
+      )
         .catch((error) => learn(failed(error)))
         .finally(() => {
           line.busy--;
@@ -243,6 +247,7 @@ interface Means extends House {
   ownPorts(): Set<number>;
   /** How long a control connection may be silent while no transfer is under way, in milliseconds. */
   idle: number;
+  settled(path: Path): void;
 }
 
 /** Does what takes time. Resolves when it is done and its last outcome is learnt; what it throws is an outcome too. */
@@ -257,6 +262,7 @@ async function carryOut(
     case 'check': {
       const may = await means.check(deed.user, deed.password);
       if (may === 'nothing') await after(means.patience.wrong, line.gone.signal);
+      else means.settled(line.path);
       return learn({ is: 'checked', user: deed.user, may });
     }
     case 'certify': {
@@ -506,7 +512,8 @@ function encrypt(line: Line, guests: Crowd, attend: (line: Line) => void, patien
     attend(line);
   };
   // The 234 leaves in clear, and whole.
-  if (clear.writableLength > 0) clear.once('drain', begin);
+  // Its callback comes when all that was said before has left; 'drain' only comes when somebody had to wait for it.
+  if (clear.writableLength > 0) clear.write('', (error) => error ?? begin());
   else begin();
 }
 

@@ -659,7 +659,6 @@ function apply(state: State, event: Event): void {
     case 'loggedIn':
       return put({
         ...channel,
-        wrong: 0,
         is: 'loggedIn',
         user: event.user,
         writes: event.writes,
