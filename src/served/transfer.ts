@@ -42,6 +42,8 @@ export interface FileTransferOptions extends TransferOptions {
 const FIRST = 16 << 10;
 /** The largest: above this nothing becomes faster. */
 const LARGEST = 1 << 20;
+/** How many pieces are read ahead of the one that is on its way. */
+const AHEAD = 2;
 
 /**
  * Sends a file from its `offset` to the end that it had when it was opened, and ends the connection, which in stream mode is
@@ -52,39 +54,67 @@ const LARGEST = 1 << 20;
 export async function sendFile(source: Source, socket: Socket, options: FileTransferOptions = {}): Promise<number> {
   const line = new Line(socket, options);
   const encode = options.ascii ? await encoderFor(source) : (chunk: Buffer) => chunk;
-  /** One is filled while the other is on its way; a buffer is the kernel's until the write of it has been called back. */
-  const buffers: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
-  let filling: 0 | 1 = 0;
+  const end = source.entry.size;
+  /** Buffers that are neither being filled nor on their way: one is the kernel's until the write of it has been called back. */
+  const free: Buffer[] = [];
+  /** Pieces that are being read, the first one first. */
+  const coming: Promise<Buffer>[] = [];
+  let next = source.offset;
+  let most = FIRST;
   let writing: Promise<void> = Promise.resolve();
+
+  /** Keeps some pieces coming: a piece takes longer to be asked for than to be copied. */
+  const readAhead = () => {
+    while (coming.length < AHEAD && next < end) {
+      const wanted = Math.min(most, end - next);
+      const ready = free.pop();
+      const buffer = ready && ready.length >= wanted ? ready : Buffer.allocUnsafeSlow(wanted);
+      const piece = readWhole(source, buffer.subarray(0, wanted), next);
+      // One that fails is seen when it is its turn.
+      piece.catch(() => {});
+      coming.push(piece);
+      next += wanted;
+      most = Math.min(most * 2, LARGEST);
+    }
+  };
   try {
-    let most = FIRST;
-    for (let position = source.offset; position < source.entry.size; ) {
+    line.check();
+    readAhead();
+    for (let first = coming.shift(); first; first = coming.shift()) {
       line.check();
-      const wanted = Math.min(most, source.entry.size - position);
-      if (buffers[filling].length < wanted) buffers[filling] = Buffer.allocUnsafeSlow(wanted);
-      const got = await source.read(buffers[filling].subarray(0, wanted), position);
+      const piece = await first;
       await writing;
-      // Somebody has cut the file meanwhile, and what was promised is not there.
-      if (got === 0) throw new FolderError('beyond');
-      writing = line.write(encode(buffers[filling].subarray(0, got)));
+      writing = line.write(encode(piece)).then(() => {
+        free.push(piece);
+      });
       // It may fail while the next piece is being read: that is seen when it is awaited.
       writing.catch(() => {});
-      position += got;
-      most = Math.min(most * 2, LARGEST);
-      filling = filling === 0 ? 1 : 0;
+      readAhead();
     }
     await writing;
     await line.finish();
     return line.moved;
   } catch (error) {
+    // What is cut off now fails as well, and says nothing about why.
+    const why = line.reason(error);
     line.cut();
-    // A write that is cut off fails as well; why is known already.
-    await writing.catch(() => {});
-    throw line.reason(error);
+    await Promise.allSettled([writing, ...coming]);
+    throw why;
   } finally {
     line.leave();
     await source.close();
   }
+}
+
+/** Fills a buffer from a place in a file. Rejects with a FolderError when the file ends before. */
+async function readWhole(source: Source, buffer: Buffer, position: number): Promise<Buffer> {
+  for (let at = 0; at < buffer.length; ) {
+    const got = await source.read(at === 0 ? buffer : buffer.subarray(at), position + at);
+    // Somebody has cut the file meanwhile, and what was promised is not there.
+    if (got === 0) throw new FolderError('beyond');
+    at += got;
+  }
+  return buffer;
 }
 
 /** What may wait for the disk, in bytes and in chunks: a peer may send its bytes one by one, and each chunk has its price. */
