@@ -72,7 +72,11 @@ async function native(name: string, path: string, args: (port: number) => Promis
   const port = await freePort();
   const child = spawn(path, await args(port), { stdio: 'ignore' });
   const gone = once(child, 'exit');
-  await answering(port);
+  await answering(port).catch((error) => {
+    // Nobody else knows of it yet.
+    child.kill('SIGTERM');
+    throw error;
+  });
   return {
     name,
     pid: child.pid ?? 0,

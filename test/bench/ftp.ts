@@ -188,7 +188,11 @@ async function theirs(path: string, root: string, folder: string): Promise<Conte
   await writeFile(config, `${lines.join('\n')}\n`);
   const child = spawn(path, [config], { stdio: 'ignore' });
   const gone = once(child, 'exit');
-  await greeted(port);
+  await greeted(port).catch((error) => {
+    // Nobody else knows of it yet.
+    child.kill('SIGTERM');
+    throw error;
+  });
   return {
     name: 'vsftpd',
     pid: child.pid ?? 0,
