@@ -3,6 +3,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beginLife } from '../../src/lab/lives.ts';
@@ -15,9 +16,10 @@ export interface Contender {
   stop(): Promise<void>;
 }
 
-/** A bare echo on `dgram` or `net`. */
-export async function bare(name: string, kind: 'dgram' | 'net'): Promise<Contender> {
-  const child = fork(fileURLToPath(new URL('./bare.ts', import.meta.url)), [kind], { execArgv: process.execArgv });
+/** A script beside this file, in a process of its own; it tells its port when it listens. */
+export async function script(name: string, file: string, args: readonly string[]): Promise<Contender> {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  const child = fork(path, args, { execArgv: process.execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const [port] = (await once(child, 'message')) as [number];
   return {
     name,
@@ -29,6 +31,21 @@ export async function bare(name: string, kind: 'dgram' | 'net'): Promise<Contend
       await gone;
     },
   };
+}
+
+/** A bare echo on `dgram` or `net`. */
+export function bare(name: string, kind: 'dgram' | 'net'): Promise<Contender> {
+  return script(name, './bare.ts', [kind]);
+}
+
+/** Whether a package is there that this project does not depend on. */
+export function installed(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** One of ours. `folder` is where it may write: its journal, and with `tapped` its trace. */

@@ -1,17 +1,15 @@
 // DNS under `dnsperf`, a load that nobody here wrote: ours beside a bare echo of the same sizes, JavaScript servers and native ones.
 
-import { execFile, fork, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
 import { missing, program } from '../peers.ts';
-import type { Contender } from './contenders.ts';
+import { type Contender, installed, script } from './contenders.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
 
 const run = promisify(execFile);
@@ -35,21 +33,8 @@ async function zoneOf(folder: string, names: number): Promise<{ zone: string; qu
   return { zone, queries };
 }
 
-async function script(name: string, kind: 'echo' | 'packet' | 'dns2', zone: string): Promise<Contender> {
-  const child = fork(fileURLToPath(new URL('./resolvers.ts', import.meta.url)), [kind, zone], {
-    execArgv: process.execArgv,
-  });
-  const [port] = (await once(child, 'message')) as [number];
-  return {
-    name,
-    pid: child.pid ?? 0,
-    port,
-    async stop() {
-      const gone = once(child, 'exit');
-      child.disconnect();
-      await gone;
-    },
-  };
+function resolver(name: string, kind: 'echo' | 'packet' | 'dns2', zone: string): Promise<Contender> {
+  return script(name, './resolvers.ts', [kind, zone]);
 }
 
 async function ours(name: string, zone: string, folder: string): Promise<Contender> {
@@ -133,13 +118,13 @@ export async function dns(folder: string): Promise<boolean[]> {
   }
   const { zone, queries } = await zoneOf(folder, SMALL);
   const contenders = [
-    await script('bare dgram, same sizes', 'echo', zone),
-    await script('bare dgram (control)', 'echo', zone),
+    await resolver('bare dgram, same sizes', 'echo', zone),
+    await resolver('bare dgram (control)', 'echo', zone),
     await ours('dns/plain', zone, folder),
-    await script('dns-packet each way', 'packet', zone),
+    await resolver('dns-packet each way', 'packet', zone),
   ];
   const others: [string, () => Promise<Contender>][] = [];
-  if (installed('dns2')) others.push(['dns2', () => script('dns2', 'dns2', zone)]);
+  if (installed('dns2')) others.push(['dns2', () => resolver('dns2', 'dns2', zone)]);
   else say('\ndns: dns2 is not installed here; npm install --no-save dns2 puts it beside the others');
   const [dnsmasq, nsd] = [program('dnsmasq'), program('nsd')];
   if (dnsmasq) others.push(['dnsmasq', () => native('dnsmasq', dnsmasq, (port) => dnsmasqFor(port, zone, folder))]);
@@ -243,13 +228,4 @@ zone:
 `,
   );
   return ['-d', '-c', config];
-}
-
-function installed(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -8,4 +8,4 @@ const { FtpSrv } = await import('ftp-srv' as string);
 const server = new FtpSrv({ url: `ftp://127.0.0.1:${port}`, pasv_url: '127.0.0.1', anonymous: true });
 server.on('login', (_who: unknown, resolve: (how: { root: string | undefined }) => void) => resolve({ root }));
 await server.listen();
-process.send?.('listening');
+process.send?.(Number(port));

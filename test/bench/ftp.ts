@@ -1,18 +1,16 @@
 // FTP under curl and lftp, loads that nobody here wrote: ours beside vsftpd and, where somebody has installed it, ftp-srv.
 
-import { execFile, fork, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
 import { missing, program } from '../peers.ts';
-import type { Contender } from './contenders.ts';
+import { type Contender, installed, script } from './contenders.ts';
 import { median, promised, rounds, say } from './rounds.ts';
 
 const run = promisify(execFile);
@@ -42,7 +40,7 @@ async function on(root: string, folder: string): Promise<boolean[]> {
   const vsftpd = program('vsftpd');
   if (vsftpd) contenders.push(await theirs(vsftpd, root, folder));
   else say(`\nftp: ${missing('vsftpd')}`);
-  if (installed('ftp-srv')) contenders.push(await script(root));
+  if (installed('ftp-srv')) contenders.push(await script('ftp-srv', './ftp-srv.ts', [root, `${await freePort()}`]));
   else say('\nftp: ftp-srv is not installed here; npm install --no-save ftp-srv puts it beside the others');
 
   const at = ({ port }: Contender, path: string) => `ftp://127.0.0.1:${port}/${path}`;
@@ -204,23 +202,6 @@ async function theirs(path: string, root: string, folder: string): Promise<Conte
   };
 }
 
-async function script(root: string): Promise<Contender> {
-  const path = fileURLToPath(new URL('./ftp-srv.ts', import.meta.url));
-  const port = await freePort();
-  const child = fork(path, [root, `${port}`], { execArgv: process.execArgv, stdio: 'ignore' });
-  await once(child, 'message');
-  return {
-    name: 'ftp-srv',
-    pid: child.pid ?? 0,
-    port,
-    async stop() {
-      const gone = once(child, 'exit');
-      child.disconnect();
-      await gone;
-    },
-  };
-}
-
 async function freePort(): Promise<number> {
   const server = net.createServer();
   server.listen(0, '127.0.0.1');
@@ -242,13 +223,4 @@ async function greeted(port: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`nobody greets on port ${port}`);
-}
-
-function installed(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
 }
