@@ -13,10 +13,13 @@ export type Watch = (moment: 'read' | 'send' | 'sent', over: Over, local: Path, 
 
 /** Sockets and servers of the lab itself: what stands in the middle is no end. */
 const untapped = new WeakSet<object>();
+/** Whether there are any: most processes have none, and looking for each datagram takes time. */
+let middle = false;
 
 /** Keeps a socket, or a server and all it accepts, out of every tap. Told before it is used. */
 export function keepOut<T extends object>(socket: T): T {
   untapped.add(socket);
+  middle = true;
   return socket;
 }
 
@@ -100,7 +103,7 @@ export function tap(options: TapOptions): () => void {
 
   dgram.Socket.prototype.send = function (this: dgram.Socket, ...rest: unknown[]) {
     // An unbound socket gets its port first, and comes by here again to send.
-    const datagram = hasAddress(this) && !untapped.has(this) ? datagramSent(this, rest) : undefined;
+    const datagram = hasAddress(this) && !(middle && untapped.has(this)) ? datagramSent(this, rest) : undefined;
     if (!datagram || !wanted(datagram.port)) return (send as Call).apply(this, rest);
     const { bytes, address, port } = datagram;
     const remote = pathOf(address, port);
@@ -128,7 +131,7 @@ export function tap(options: TapOptions): () => void {
 
   const ownEmit = Object.hasOwn(dgram.Socket.prototype, 'emit');
   dgram.Socket.prototype.emit = function (this: dgram.Socket, event: string | symbol, ...rest: unknown[]): boolean {
-    if (untapped.has(this)) return (dgramEmit as Emit).call(this, event, ...rest);
+    if (middle && untapped.has(this)) return (dgramEmit as Emit).call(this, event, ...rest);
     if (event === 'message') {
       const [bytes, from] = rest as [Buffer, dgram.RemoteInfo];
       if (wanted(from.port)) {
