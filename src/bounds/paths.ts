@@ -16,3 +16,8 @@ export function addressOf(path: Path): { address: string; port: number } {
   const colon = path.lastIndexOf(':');
   return { address: path.slice(0, colon), port: Number(path.slice(colon + 1)) };
 }
+
+/** An address as IPv4 where it is one: a socket for both families shows `::ffff:127.0.0.1`. */
+export function plainAddress(address = ''): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+}

@@ -11,11 +11,8 @@ export interface Change {
   after?: string;
 }
 
-/** `t` is in nanoseconds since the run began; all processes of one machine share the clock. `who` is `client` or a life. */
-export type Trace = {
-  t: number;
-  who: string;
-} /** `length`: of all of it, where only the beginning was written down. */ & (
+/** `t` is in nanoseconds since the run began; all processes of one machine share the clock. `who` is `client` or a life. `length` is that of all the bytes, where only the beginning of them was written down. */
+export type Trace = { t: number; who: string } & (
   | { is: 'bytes'; over: Over; way: 'sent' | 'read'; local: Path; remote: Path; base64: string; length?: number }
   | { is: 'link'; over: Over; what: LinkEvent; local: Path; remote: Path }
   | { is: 'memory'; because?: { path: Path; nth: number; later?: true }; changes: Change[] }

@@ -6,6 +6,7 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from 'no
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import { BOUNDS } from '../../bounds/bounds.ts';
 import { type Crowd, crowd } from '../../bounds/connections.ts';
+import { plainAddress } from '../../bounds/paths.ts';
 import { type Entry, type Folder, FolderError } from '../../served/folder.ts';
 import { factsLine, listLine } from '../../served/listing.ts';
 import { receiveFile, sendFile, sendText, TransferError } from '../../served/transfer.ts';
@@ -276,10 +277,10 @@ async function carryOut(
     }
     case 'listen': {
       line.door?.close();
-      const host = plain(line.socket.localAddress);
+      const host = plainAddress(line.socket.localAddress);
       if (deed.verb === 'PASV' && host.includes(':'))
         throw new DeedError('noConnection', 'PASV knows no IPv6: say EPSV.');
-      line.door = await openDoor(host, plain(line.socket.remoteAddress));
+      line.door = await openDoor(host, plainAddress(line.socket.remoteAddress));
       if (line.over) return line.door.close();
       return learn({ is: 'listening', verb: deed.verb, host, port: line.door.port });
     }
@@ -435,7 +436,7 @@ async function openDoor(host: string, client: string): Promise<Door> {
   listener.on('error', (cause) => arrived.reject(new DeedError('noConnection', 'No data connection came.', cause)));
   listener.on('connection', (socket: Socket) => {
     socket.on('error', () => {});
-    if (plain(socket.remoteAddress) !== client) return void socket.destroy();
+    if (plainAddress(socket.remoteAddress) !== client) return void socket.destroy();
     door.taken = socket;
     listener.close();
     arrived.resolve(socket);
@@ -553,11 +554,6 @@ function failed(error: unknown): Outcome {
     return { is: 'failed', why: error.kind, words: error.message };
   if (error instanceof DeedError) return { is: 'failed', why: error.why, words: error.message };
   throw error;
-}
-
-/** An address as IPv4 where it is one: a socket for both families shows `::ffff:127.0.0.1`. */
-function plain(address = ''): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
 /** Resolves after a while, or as soon as nobody waits for it any more. */

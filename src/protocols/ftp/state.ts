@@ -1,5 +1,6 @@
 // Everything this server remembers between two commands: who is logged in, where, and how the next file is to travel.
 
+import { addressOf, plainAddress } from '../../bounds/paths.ts';
 import { type Entry, FolderError, type FolderErrorKind, resolve } from '../../served/folder.ts';
 import { FACTS, type Fact, factsLine, modifyStamp } from '../../served/listing.ts';
 import { printable } from '../../wire/printable.ts';
@@ -467,7 +468,7 @@ function aim({ session, verb, from, command, dials }: Said<Insider>): Answer {
   const own = addressIn(from);
   const family = familyOf(own);
   if (where.family !== family) return { say: reply(522, `This connection speaks (${family}).`) };
-  if (plain(where.host) !== own) return { say: reply(501, 'Only your own address is dialled.') };
+  if (plainAddress(where.host) !== own) return { say: reply(501, 'Only your own address is dialled.') };
   const least = own === '::1' || own.startsWith('127.') ? 32_768 : 1024;
   if (where.port < least || SERVICES.has(where.port))
     return { say: reply(501, `No port below ${least}, and none of a known service, is dialled.`) };
@@ -749,12 +750,7 @@ function hasData(session: Session): boolean {
 
 /** The address in a path, as IPv4 where it is one. */
 function addressIn(path: Path): string {
-  return plain(path.slice(0, path.lastIndexOf(':')));
-}
-
-/** An IPv4 address that a socket for both families shows as `::ffff:127.0.0.1`. */
-function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+  return plainAddress(addressOf(path).address);
 }
 
 /** The number of an address family in EPRT and EPSV (RFC 2428 §2). */
