@@ -145,7 +145,7 @@ describe('a wrong server does not pass', () => {
     const [parrot, garbage] = [await loadCard(addressOf('parrot')), await loadCard(addressOf('garbage'))];
     for (const card of [parrot, garbage]) {
       const said = [
-        { side: 'server' as const, over: 'tcp' as const, bytes: Buffer.from('garbage!') },
+        { side: 'server' as const, over: 'tcp' as const, bytes: Buffer.from('garbage!'), seen: new Map() },
         ...saidIn(SESSION.story.card, arm.traces),
       ];
       expect(torn(card as AnyCard, said)).not.toEqual([]);

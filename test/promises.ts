@@ -24,7 +24,7 @@ import { type Look, paint } from '../src/log/text.ts';
 import type { AnyCard } from '../src/protocols/index.ts';
 import { type Client, overOf } from '../src/protocols/shapes.ts';
 import { type Field, Reader } from '../src/wire/fields.ts';
-import { decode, encode, Inbox, type Over, type Side } from '../src/wire/wire.ts';
+import { decode, encode, Inbox, type Over, type Seen, type Side } from '../src/wire/wire.ts';
 
 export interface Subject {
   story: Story;
@@ -44,6 +44,8 @@ export interface Said {
   side: Side;
   over: Over;
   bytes: Buffer;
+  /** What its conversation has told a reader: the same object for all messages of one. */
+  seen: Seen;
 }
 
 /** The ports at which the servers of a run listened, and a balancer in front of them: what passes elsewhere is no message. */
@@ -58,6 +60,7 @@ function portsIn(traces: readonly Trace[]): Set<number> {
 /** The messages that the client's end of a run saw, in order. */
 export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
   const begun = new Map<string, Buffer>();
+  const talks = new Map<string, Seen>();
   const ports = portsIn(traces);
   return traces.flatMap((trace): Said[] => {
     if (trace.is !== 'bytes' || trace.who !== 'client') return [];
@@ -65,7 +68,9 @@ export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
     const side: Side = trace.way === 'sent' ? 'client' : 'server';
     const chunk = Buffer.from(trace.base64, 'base64');
     const { over } = trace;
-    if (over === 'udp') return [{ side, over, bytes: chunk }];
+    const seen: Seen = talks.get(trace.local) ?? new Map();
+    talks.set(trace.local, seen);
+    if (over === 'udp') return [{ side, over, bytes: chunk, seen }];
     const key = `${side} ${trace.local}`;
     const bytes = Buffer.concat([begun.get(key) ?? Buffer.alloc(0), chunk]);
     const said: Said[] = [];
@@ -73,7 +78,7 @@ export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
     for (;;) {
       const length = card.wire.frame(bytes, start, side);
       if (length === undefined || start + length > bytes.length) break;
-      said.push({ side, over, bytes: bytes.subarray(start, start + length) });
+      said.push({ side, over, bytes: bytes.subarray(start, start + length), seen });
       start += length;
     }
     begun.set(key, bytes.subarray(start));
@@ -87,12 +92,12 @@ export function unexplained(card: AnyCard, said: readonly Said[]): string[] {
   for (const side of ['client', 'server']) {
     if (!said.some((each) => each.side === side)) wrong.push(`no byte came from the ${side}`);
   }
-  for (const { side, over, bytes } of said) {
+  for (const { side, over, bytes, seen } of said) {
     const name = `${side}'s ${bytes.toString('hex')}`;
     const reader = new Reader(bytes, { annotate: true });
     let message: unknown;
     try {
-      message = card.wire.read(reader, side, over);
+      message = card.wire.read(reader, side, over, seen);
     } catch (error) {
       wrong.push(`${name} cannot be read: ${(error as Error).message}`);
       continue;
@@ -128,13 +133,23 @@ export function untiled(fields: readonly Field[], length: number): string[] {
 /** The same stream, whole and one byte at a time. */
 export function torn(card: AnyCard, said: readonly Said[]): string[] {
   const streamed = said.filter(({ over }) => over === 'tcp');
-  if (streamed.length === 0) return [];
+  return [...new Set(streamed.map(({ seen }) => seen))].flatMap((seen) =>
+    tornOne(
+      card,
+      streamed.filter((each) => each.seen === seen),
+    ),
+  );
+}
+
+function tornOne(card: AnyCard, streamed: readonly Said[]): string[] {
+  // Whoever reads what a server says has read what it was told.
+  const seenBefore = streamed[0]?.seen;
   return (['client', 'server'] as const).flatMap((side) => {
     const stream = Buffer.concat(streamed.filter((each) => each.side === side).map(({ bytes }) => bytes));
     const count = streamed.filter((each) => each.side === side).length;
     // Kept beyond the next push: what a reader hands out may be a view on the bytes.
-    const whole = new Inbox(card.wire, side).push(Buffer.from(stream));
-    const slow = new Inbox(card.wire, side);
+    const whole = new Inbox(card.wire, side, new Map(seenBefore)).push(Buffer.from(stream));
+    const slow = new Inbox(card.wire, side, new Map(seenBefore));
     const parts = Array.from(stream, (byte) => slow.push(Buffer.of(byte)));
     const wrong = [whole, ...parts].flatMap(({ error }) => (error ? [`${side}: ${error.message}`] : []));
     if (whole.messages.length !== count) wrong.push(`${side}: ${whole.messages.length} messages instead of ${count}`);
@@ -289,9 +304,9 @@ async function inTime<T>(promise: Promise<T>, what: string, milliseconds = 5000)
 }
 
 /** A message in hexadecimal, `??` for what is rolled by dice. */
-function undiced(card: AnyCard, { side, over, bytes }: Said): string {
+function undiced(card: AnyCard, { side, over, bytes, seen }: Said): string {
   const reader = new Reader(bytes, { annotate: true });
-  card.wire.read(reader, side, over);
+  card.wire.read(reader, side, over, seen);
   const pairs: string[] = bytes.toString('hex').match(/../g) ?? [];
   for (const field of reader.fields ?? []) if (field.chance) pairs.fill('??', field.start, field.end);
   return pairs.join('');

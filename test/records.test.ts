@@ -324,7 +324,7 @@ describe('bytes that are no message', () => {
       wire: {
         ...echo.wire,
         read: (reader: Reader, from: Side) =>
-          reader.left === 0 ? reader.wrong('too short', undefined, 0) : echo.wire.read(reader, from, 'tcp'),
+          reader.left === 0 ? reader.wrong('too short', undefined, 0) : echo.wire.read(reader, from, 'tcp', new Map()),
       },
     };
     const entries = packets(recorded(story(born(), says(ANNA, ''), says(ANNA, 'x')), fussy));

@@ -636,7 +636,7 @@ export class Recorder {
     const fields = reader.fields ?? [];
     try {
       if (wrong) throw wrong;
-      const message = wire.read(reader, side, over);
+      const message = wire.read(reader, side, over, seen);
       reader.finish();
       const name = this.name(client);
       const leans = wire

@@ -5,7 +5,7 @@ import type { Watch } from '../capture/tap.ts';
 import { DATA, type Sink } from '../capture/trace.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import { Reader, WireError } from '../wire/fields.ts';
-import type { Side } from '../wire/wire.ts';
+import type { Seen, Side } from '../wire/wire.ts';
 import type { Moment } from './journals/disk.ts';
 import type { KillOn } from './messages.ts';
 
@@ -20,25 +20,31 @@ export function armed(
 ): Watch {
   const { wire } = card;
   let count = 0;
-  /** Begun messages, by direction and conversation. */
+  /** What was read of each conversation, and begun messages, by direction and conversation. */
+  const talks = new Map<string, Seen>();
   const begun = new Map<string, Buffer>();
 
   return (moment, over, local, conversation, bytes) => {
-    if (moment !== kill.moment) return;
+    // What a server says can only be read by who has read what it was told.
+    if (moment !== kill.moment && moment !== 'read') return;
     if (addressOf(local).port !== port()) {
-      if (kill.kind === DATA && ++count === kill.nth) die(kill, sink, who, clock);
+      if (moment === kill.moment && kill.kind === DATA && ++count === kill.nth) die(kill, sink, who, clock);
       return;
     }
     const side: Side = moment === 'read' ? 'client' : 'server';
     const stream = over === 'tcp';
-    const whole = stream ? Buffer.concat([begun.get(conversation) ?? Buffer.alloc(0), bytes]) : bytes;
+    const seen: Seen = talks.get(conversation) ?? new Map();
+    talks.set(conversation, seen);
+    const way = `${side} ${conversation}`;
+    const whole = stream ? Buffer.concat([begun.get(way) ?? Buffer.alloc(0), bytes]) : bytes;
     let start = 0;
     try {
       do {
         const length = stream ? wire.frame(whole, start, side) : whole.length;
         if (length === undefined || start + length > whole.length) break;
-        const message = wire.read(new Reader(whole, { start, end: start + length }), side, over);
-        if (wire.kind(message) === kill.kind && ++count === kill.nth) die(kill, sink, who, clock);
+        const message = wire.read(new Reader(whole, { start, end: start + length }), side, over, seen);
+        if (moment === kill.moment && wire.kind(message) === kill.kind && ++count === kill.nth)
+          die(kill, sink, who, clock);
         start += length;
       } while (stream && start < whole.length);
     } catch (error) {
@@ -46,7 +52,7 @@ export function armed(
       // Not a message: whatever the server makes of it, it is not the one that is waited for. The rest of this stream is noise.
       start = whole.length;
     }
-    if (stream) begun.set(conversation, whole.subarray(start));
+    if (stream) begun.set(way, whole.subarray(start));
   };
 }
 

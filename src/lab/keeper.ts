@@ -47,6 +47,8 @@ export interface KeeperOptions<S, M, E extends Json, D = never, O extends Json =
   observe?: Observe | undefined;
   /** Told of the outcomes of deeds: with the messages, all that the rules ever hear. */
   learned?: ((path: Path, outcome: O) => void) | undefined;
+  /** Calls back once when the world's clock has come to `at`, and no more for the time it was told before; never for undefined. */
+  wake?: ((at: number | undefined, ring: () => void) => void) | undefined;
   /** Called when the journal fails: nothing more is said or heard. */
   failed?: ((error: Error) => void) | undefined;
 }
@@ -60,7 +62,7 @@ const TOO_MUCH = 1 << 17;
 /** Paths whose messages are counted for an observer. */
 const COUNTED = 4096;
 
-type Outgoing<D> = { to: Path; bytes: Buffer } | { to: Path; hangUp: true } | { to: Path; does: D };
+type Outgoing<D> = { to: Path | readonly Path[]; bytes: Buffer } | { to: Path; hangUp: true } | { to: Path; does: D };
 
 export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never> implements Keeper<M, D, O> {
   state: S;
@@ -68,7 +70,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   private mouth: Mouth<D> | undefined;
   private readonly writer = new Writer(65_536);
   /** To whom the bytes now in the writer belong. */
-  private speakingTo: Path | undefined;
+  private speakingTo: Path | readonly Path[] | undefined;
   private outgoing: Outgoing<D>[] = [];
   private outgoingBytes = 0;
   /** Those who are to be hung up on when their answers are out. */
@@ -82,6 +84,8 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   private waiting: (() => void)[] = [];
   /** Those who wait for the state to be emptied. */
   private forgetting: ((forgotten: Facts) => void)[] = [];
+  /** What the alarm is set to, in milliseconds since the epoch. */
+  private alarm: number | undefined;
   /** Messages heard, by path: only counted for an observer. */
   private readonly heard = new Map<Path, number>();
 
@@ -97,7 +101,9 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     const { rules, journal } = options;
     if (!journal) return { keeper: new StateKeeper(options, rules.empty()), notes: [] };
     const { state, notes } = await journal.recover(rules.empty(), rules.apply);
-    return { keeper: new StateKeeper(options, state), notes };
+    const keeper = new StateKeeper(options, state);
+    keeper.setAlarm();
+    return { keeper, notes };
   }
 
   attach(mouth: Mouth<D>): void {
@@ -176,6 +182,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   private empty(): void {
     const forgotten = this.facts();
     this.state = this.options.rules.empty();
+    this.setAlarm();
     for (const resolve of this.forgetting.splice(0)) resolve(forgotten);
   }
 
@@ -203,12 +210,13 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
       return;
     }
     this.options.wire.write(this.writer, action.say);
+    const { to } = action;
     // An empty datagram is one too.
-    if (overOf(action.to, this.options.transport) === 'tcp') return;
+    if (typeof to !== 'string' || overOf(to, this.options.transport) === 'tcp') return;
     const bytes = this.writer.take();
     // Nothing that was decided before can wait where nothing is written down, and a datagram gains nothing by company.
-    if (this.acting || this.outgoing.length > 0 || this.options.journal) this.outgoing.push({ to: action.to, bytes });
-    else this.mouth?.say(action.to, bytes);
+    if (this.acting || this.outgoing.length > 0 || this.options.journal) this.outgoing.push({ to, bytes });
+    else this.mouth?.say(to, bytes);
   }
 
   /** Puts what the writer holds into the queue. */
@@ -218,8 +226,26 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     this.outgoing.push({ to: this.speakingTo, bytes: this.writer.take() });
   }
 
+  /** Has the rules look at the clock when the next of their times comes. */
+  private setAlarm(): void {
+    const { rules, wake } = this.options;
+    const at = rules.due?.(this.state);
+    if (at === this.alarm) return;
+    this.alarm = at;
+    wake?.(at, () => this.pass());
+  }
+
+  private pass(): void {
+    const { rules, world } = this.options;
+    this.alarm = undefined;
+    if (this.dead || !rules.pass) return;
+    this.carryOut(rules.pass(this.state, world));
+    this.release();
+  }
+
   /** Lets the answers out: at once where nothing is written down, after the sync where something is. */
   private release(): Promise<void> | undefined {
+    this.setAlarm();
     this.cut();
     this.speakingTo = undefined;
     if (!this.options.journal) {
@@ -286,7 +312,8 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
       this.leaving.delete(each.to);
       this.mouth?.hangUp(each.to);
     } else if ('does' in each) this.mouth?.does?.(each.to, each.does);
-    else this.mouth?.say(each.to, each.bytes);
+    else if (typeof each.to === 'string') this.mouth?.say(each.to, each.bytes);
+    else for (const to of each.to) this.mouth?.say(to, each.bytes);
   }
 
   /** What a deed brings about is put down to the message that was heard last on its path: it asked for it. */

@@ -25,6 +25,8 @@ export interface World {
  */
 export type Action<M, D = never> =
   | { to: Path; say: M }
+  /** The same bytes for many: they are written once. The same list for the same many lets what follows share them. */
+  | { to: readonly Path[]; say: M }
   | { to: Path; hangUp: true }
   | ([D] extends [never] ? never : { to: Path; does: D });
 
@@ -47,6 +49,10 @@ export interface Rules<S, M, E extends Json, D = never, O extends Json = never> 
   learn?(state: S, outcome: O, from: Path, world: World): Decision<M, E, D>;
   /** The connection is gone. Only where state is filed under the path does that decide anything. */
   part?(state: S, from: Path, world: World): Decision<M, E, D>;
+  /** When something will end by itself next, such as a lifetime, in milliseconds since the epoch; undefined while nothing will. */
+  due?(state: S): number | undefined;
+  /** Time has passed: what is due by now comes about. */
+  pass?(state: S, world: World): Decision<M, E, D>;
   /** The only place where state changes. */
   apply(state: S, event: E): void;
   /** Whether an event is worth writing down: what is filed under a path is not, since no path outlives the process. */

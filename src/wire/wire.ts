@@ -25,7 +25,10 @@ export interface Lean {
   cite: string;
 }
 
-/** What an onlooker has noted of one conversation so far. Explaining a packet needs memory too. */
+/**
+ * What has been noted of one conversation so far, by whoever reads it: a server of its connection, an onlooker of what passes. Where
+ * the first message settles how the others are written, as MQTT's CONNECT does, reading needs memory too.
+ */
 export type Seen = Map<string, string>;
 
 /** What the bytes of one protocol mean. Pure: no socket, no clock, no dice, no memory. */
@@ -38,7 +41,7 @@ export interface Wire<M> {
    */
   frame(bytes: Buffer, start: number, from: Side): number | undefined;
   /** Reads one whole message. Every byte is read by name. */
-  read(reader: Reader, from: Side, over: Over): M;
+  read(reader: Reader, from: Side, over: Over, seen: Seen): M;
   write(writer: Writer, message: M): void;
   /** The message's name in the specification: `DATA`. */
   kind(message: M): string;
@@ -65,9 +68,9 @@ export function encode<M>(wire: Wire<M>, message: M): Buffer {
 }
 
 /** One message from bytes that hold exactly one. */
-export function decode<M>(wire: Wire<M>, bytes: Buffer, from: Side, over: Over = 'tcp'): M {
+export function decode<M>(wire: Wire<M>, bytes: Buffer, from: Side, over: Over = 'tcp', seen: Seen = new Map()): M {
   const reader = new Reader(bytes);
-  const message = wire.read(reader, from, over);
+  const message = wire.read(reader, from, over, seen);
   reader.finish();
   return message;
 }
@@ -80,10 +83,12 @@ export class Inbox<M> {
   private readonly from: Side;
   /** An error has been found: where the next message would begin is unknown, so nothing is read any more. */
   private lost = false;
+  private readonly seen: Seen;
 
-  constructor(wire: Wire<M>, from: Side) {
+  constructor(wire: Wire<M>, from: Side, seen: Seen = new Map()) {
     this.wire = wire;
     this.from = from;
+    this.seen = seen;
   }
 
   /** Bytes kept until the rest of their message comes. */
@@ -107,7 +112,7 @@ export class Inbox<M> {
         // A message of no bytes would be found again and again: such a protocol does not travel on a stream.
         if (length <= 0) throw new Error(`a message on a stream cannot be ${length} bytes long: mend frame()`);
         const reader = this.reader.over(bytes, start, start + length);
-        messages.push(this.wire.read(reader, this.from, 'tcp'));
+        messages.push(this.wire.read(reader, this.from, 'tcp', this.seen));
         reader.finish();
         start += length;
       }

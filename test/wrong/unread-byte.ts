@@ -7,8 +7,8 @@ export const card = {
   ...right,
   wire: {
     ...right.wire,
-    read(reader, from, over) {
-      const message = right.wire.read(reader, from, over);
+    read(reader, from, over, seen) {
+      const message = right.wire.read(reader, from, over, seen);
       const [field] = reader.fields ?? [];
       if (field) field.end--;
       return message;

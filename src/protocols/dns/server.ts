@@ -7,7 +7,7 @@ import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
 import { addressOf, pathOf } from '../../bounds/paths.ts';
 import { Reader } from '../../wire/fields.ts';
-import { Inbox } from '../../wire/wire.ts';
+import { Inbox, type Seen } from '../../wire/wire.ts';
 import type { Address, Bounds, Keeper, Server } from '../shapes.ts';
 import { HEADER, type Message, queries } from './wire.ts';
 
@@ -22,6 +22,8 @@ const TOGETHER = 16;
 export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partial<Bounds> = {}): Promise<Server> {
   const { socket, listener, port } = await listen(at);
   const reader = new Reader(Buffer.alloc(0));
+  /** Each datagram is a conversation of its own: nothing is ever noted here. */
+  const seen: Seen = new Map();
 
   const guests = crowd(
     listener,
@@ -75,7 +77,7 @@ export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partia
   socket.on('message', (bytes, source) => {
     // Too short for an answer to say what it answers, or from a port that no answer can go to.
     if (bytes.length < HEADER || source.port === 0) return;
-    const query = queries.read(reader.over(bytes, 0, bytes.length), 'client', 'udp');
+    const query = queries.read(reader.over(bytes, 0, bytes.length), 'client', 'udp', seen);
     keeper.hear(pathOf(source.address, source.port), [query]);
   });
 

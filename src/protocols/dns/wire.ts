@@ -520,12 +520,12 @@ export const queries: Wire<Message> = {
     return length;
   },
 
-  read(reader, from, over) {
+  read(reader, from, over, seen) {
     const { at, end, bytes } = reader;
     try {
       if (over === 'udp' && end - at > QUERY.udp)
         reader.wrong(`no query is ${end - at} bytes long`, undefined, QUERY.udp);
-      return wire.read(reader, from, over);
+      return wire.read(reader, from, over, seen);
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       reader.over(bytes, at, end);

@@ -27,7 +27,7 @@ function server(options: Partial<Options> = {}) {
   /** Everything that comes back, and what was learned from it. */
   function hears(bytes: Buffer, from = CLIENT): { said: Message[]; events: readonly Event[] } {
     const over: Over = from.endsWith('/tcp') ? 'tcp' : 'udp';
-    const message = queries.read(new Reader(over === 'tcp' ? framed(bytes) : bytes), 'client', over);
+    const message = queries.read(new Reader(over === 'tcp' ? framed(bytes) : bytes), 'client', over, new Map());
     const { events, actions } = rules.decide(state, message, from, world);
     for (const event of events) rules.apply(state, event);
     const said = actions.flatMap((action) => {

@@ -14,7 +14,7 @@ import { framed, nameOf, opt, option, query, record, u16 } from './words.ts';
 
 function named(bytes: Buffer, side: Side, over: Over = 'udp'): { message: Message; fields: Field[] } {
   const reader = new Reader(bytes, { annotate: true });
-  const message = wire.read(reader, side, over);
+  const message = wire.read(reader, side, over, new Map());
   reader.finish();
   return { message, fields: reader.fields ?? [] };
 }
@@ -291,7 +291,7 @@ describe('what cannot be read', () => {
       const reader = new Reader(bytes, { annotate });
       let thrown: unknown;
       try {
-        wire.read(reader, side, 'udp');
+        wire.read(reader, side, 'udp', new Map());
       } catch (error) {
         thrown = error;
       }
@@ -355,7 +355,7 @@ test('of several cookies the first one counts', () => {
 describe('as a server listens', () => {
   const heard = (bytes: Buffer, over: Over = 'udp') => {
     const reader = new Reader(bytes);
-    const message = queries.read(reader, 'client', over);
+    const message = queries.read(reader, 'client', over, new Map());
     reader.finish();
     return message;
   };
@@ -441,7 +441,7 @@ describe('with an independent reader', () => {
       const outcomes = [false, true].map((annotate) => {
         try {
           const reader = new Reader(cut, { annotate });
-          const message = wire.read(reader, 'server', 'udp');
+          const message = wire.read(reader, 'server', 'udp', new Map());
           expect(encode(wire, message)).toEqual(cut);
           expect(wire.says(message)).not.toMatch(/\p{Cc}/u);
           wire.leans(message, 'server', new Map());

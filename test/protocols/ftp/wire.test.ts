@@ -94,7 +94,7 @@ const VECTORS: [Side, string][] = [
 
 function explained(side: Side, text: string) {
   const reader = new Reader(bytesOf(text), { annotate: true });
-  wire.read(reader, side, 'tcp');
+  wire.read(reader, side, 'tcp', new Map());
   reader.finish();
   return reader.fields ?? [];
 }

@@ -182,7 +182,7 @@ describe.each(VECTORS)('$name', (vector) => {
 
   test('has a name for every bit, and the names that the specification gives', () => {
     const reader = new Reader(bytes, { annotate: true });
-    wire.read(reader, vector.from, 'tcp');
+    wire.read(reader, vector.from, 'tcp', new Map());
     reader.finish();
     expect(reader.fields?.map(({ id }) => id)).toEqual(vector.fields);
     const named = Buffer.alloc(bytes.length);
@@ -302,7 +302,7 @@ describe('the token', () => {
   test.each([opened, resume])('is a secret and a chance in $type, and nobody says it', (message) => {
     const from = message.type === 'OPENED' ? 'server' : 'client';
     const reader = new Reader(encode(wire, message), { annotate: true });
-    wire.read(reader, from, 'tcp');
+    wire.read(reader, from, 'tcp', new Map());
     const token = reader.fields?.find(({ id }) => id === 'token');
     expect(token).toMatchObject({ secret: true, chance: true, value: TOKEN_BYTES, end: (token?.start ?? 0) + 16 });
 

@@ -21,7 +21,7 @@ test.each(PAYLOADS)('a datagram is one message, whole, whatever is in it: $lengt
 
 test.each(PAYLOADS)('its only field is all of it: $length bytes', (payload) => {
   const reader = new Reader(payload, { annotate: true });
-  wire.read(reader, 'client', 'udp');
+  wire.read(reader, 'client', 'udp', new Map());
   reader.finish();
   expect(reader.fields).toMatchObject([{ id: 'payload', start: 0, end: payload.length }]);
 });
