@@ -82,6 +82,25 @@ export const story: Story<SessionClient> = {
     { name: 'close it', act: (client) => client.finish() },
   ],
   designs,
+  exchanges: [
+    {
+      name: 'one DATA',
+      steps: [
+        { name: 'open a session', act: (client) => client.open(1000) },
+        send('Do '),
+        {
+          name: 'close it',
+          // The server agrees with what it was told only if each byte was delivered, and delivered once.
+          act: (client) => client.finish().then(() => 'once'),
+        },
+      ],
+      points: [
+        { on: { moment: 'read', nth: 1, kind: 'DATA' }, tells: 'the server has read DATA, and nothing came of it yet' },
+        { on: { moment: 'send', nth: 1, kind: 'ACK' }, tells: 'delivered, and the ACK has not left' },
+        { on: { moment: 'sent', nth: 1, kind: 'ACK' }, tells: 'the ACK is on its way' },
+      ],
+    },
+  ],
 };
 
 if (ranDirectly(import.meta.url, 'tcp-session')) await (await import('../src/cli/amnesia.ts')).runStory(story);

@@ -23,7 +23,7 @@ const NEEDED: Record<string, [what: string, example: string]> = {
 };
 /** Instead of a description: not to be listed. */
 const HIDDEN = false as unknown as string;
-const COMMANDS = ['list', 'demo', 'litmus', 'serve', 'explain', 'completion'];
+const COMMANDS = ['list', 'demo', 'litmus', 'points', 'serve', 'explain', 'completion'];
 
 /** Runs one command line and returns the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -114,6 +114,22 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('markdown', { type: 'boolean', describe: 'as a Markdown table' })
           .example('$0 litmus tcp-session', 'three designs of one protocol'),
       (argv) => does(async () => (await import('./litmus.ts')).litmus(argv.protocols, argv))(),
+    )
+    .command(
+      'points <protocol>',
+      'an exchange, killed at each of its points: lost, once or twice',
+      (to) =>
+        seed(look(to))
+          .positional('protocol', {
+            type: 'string',
+            demandOption: true,
+            ...named,
+            describe: 'such as tcp-session or tcp-session/disk',
+          })
+          .option('json', { type: 'boolean', describe: 'one JSON object a point' })
+          .option('markdown', { type: 'boolean', describe: 'as a Markdown table' })
+          .example('$0 points tcp-session', 'one DATA and its ACK, under every design'),
+      (argv) => does(async () => (await import('./points.ts')).points(argv.protocol, argv))(),
     )
     .command(
       'serve <protocol>',

@@ -52,6 +52,19 @@ export interface Telling {
   next: string;
 }
 
+/**
+ * An exchange that promises something, such as a publication and its acknowledgement: `amnesia points` kills the server at each of
+ * its points and asks what became of what was said.
+ */
+export interface Exchange<C> {
+  /** Such as `QoS 1`. */
+  name: string;
+  /** The steps that lead to the exchange, play it, and look what came of it: the last answer is the outcome, in a word or two. */
+  steps: readonly Step<C>[];
+  /** In the order in which they come. `tells`: what stands and what does not at that moment. */
+  points: readonly { on: KillOn; tells: string }[];
+}
+
 export interface Story<C extends Client = Client> {
   card: AnyCard;
   /** Where the host process finds the card: its name, or a `file:` address. */
@@ -62,6 +75,7 @@ export interface Story<C extends Client = Client> {
   /** Shown in a demo while a killed server is dead. Not part of the workload that is judged. */
   whileDead?: readonly Step<Address>[];
   designs: Readonly<Record<string, Telling>>;
+  exchanges?: readonly Exchange<C>[];
 }
 
 /** The step in the middle of a workload: where to cut when nobody says where. */

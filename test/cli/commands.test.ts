@@ -157,7 +157,7 @@ describe('help and completion', () => {
       });
       return out.trimEnd().split('\n');
     };
-    expect(await complete('')).toEqual(['list', 'demo', 'litmus', 'serve', 'explain', 'completion']);
+    expect(await complete('')).toEqual(['list', 'demo', 'litmus', 'points', 'serve', 'explain', 'completion']);
     expect(await complete('serve', 'tcp')).toEqual([
       'tcp-session',
       'tcp-session/memory',

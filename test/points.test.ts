@@ -1,0 +1,70 @@
+// An exchange, killed at each of its points: what `amnesia points` measures, and what it refuses to say.
+
+import { describe, expect, test } from 'vitest';
+import { story } from '../demos/tcp-session.ts';
+import { points } from '../src/lab/points.ts';
+import type { Exchange, Story } from '../src/lab/story.ts';
+import { pointsLines, pointsMarkdown } from '../src/log/points.ts';
+import { paint } from '../src/log/text.ts';
+import { amnesia, home } from './cli/amnesia.ts';
+
+const env = await home()();
+const [exchange] = story.exchanges as unknown as [Exchange<never>];
+
+const measured = (design: string, asked = exchange) =>
+  points({ story: story as unknown as Story, design, exchange: asked, seed: 1, origin: process.hrtime.bigint() });
+
+describe('an exchange killed at each of its points', () => {
+  test('what is written down is delivered once wherever the kill falls; what is not is gone', async () => {
+    expect((await measured('disk')).map(({ at, outcome }) => [at, outcome])).toEqual([
+      [undefined, 'once'],
+      ['read 1 DATA', 'once'],
+      ['send 1 ACK', 'once'],
+      ['sent 1 ACK', 'once'],
+    ]);
+    const lost = await measured('memory');
+    expect(lost.map(({ outcome }) => outcome)).toEqual(['once', 'broken', 'broken', 'broken']);
+    expect(lost.at(-1)?.because).toBe('“close it”: the server says: unknown session');
+  });
+
+  test('a point that never comes says nothing about the server', async () => {
+    const [, never] = await measured('disk', {
+      ...exchange,
+      points: [{ on: { moment: 'read', nth: 9, kind: 'DATA' }, tells: 'a ninth DATA' }],
+    });
+    expect(never).toMatchObject({ outcome: undefined, because: 'no “read 9 DATA” came' });
+  });
+});
+
+describe('amnesia points', () => {
+  test('--json: one object a point; a protocol without an exchange says what to type', async () => {
+    const { code, out, err } = await amnesia(['points', 'tcp-session/disk', '--json'], { env });
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const told = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(told.map(({ at, outcome }) => [at, outcome])).toContainEqual(['send 1 ACK', 'once']);
+    const refused = await amnesia(['points', 'udp-echo'], { env });
+    expect(refused.code).not.toBe(0);
+    expect(refused.err).toMatch(/^amnesia: udp-echo has no exchange .* Type: .*\n$/);
+  });
+
+  test('six designs fit into 80 columns, and a table for a README has a column for each', () => {
+    const designs = ['memory', 'disk', 'redis', 'aedes', 'aedes-level', 'aedes-redis'];
+    const of = (outcome: string | undefined) => ({
+      exchange: 'QoS 2',
+      at: 'read 1 PUBLISH',
+      tells: 'nothing yet',
+      outcome,
+    });
+    const table = { designs, results: designs.map((_name, nth) => [of(nth === 2 ? undefined : 'broken')]) };
+    const lines = pointsLines(table).map((line) => paint(line, { width: 80, colour: false, ascii: true }));
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+    expect(lines.join('\n')).toContain('unknown');
+    const [head, rule, row] = pointsMarkdown(table).split('\n');
+    expect(head).toBe(`| exchange | killed at | where things stand | ${designs.join(' | ')} |`);
+    expect(rule).toBe(`|${' --- |'.repeat(9)}`);
+    expect(row).toBe('| QoS 2 | read 1 PUBLISH | nothing yet | broken | broken | unknown | broken | broken | broken |');
+  });
+});
