@@ -1492,7 +1492,7 @@ function readFilter(reader: Reader, version: Version, where: string): string {
     const [, share = '', ...rest] = filter.split('/');
     if (share === '')
       refuse('a share without a name', start + SHARE.length - 1, 'MQTT-4.8.2-1', CODE.topicFilterInvalid);
-    if (share === '+' || share === '#')
+    if (share === '+')
       refuse('a wildcard for the name of a share', start + SHARE.length, 'MQTT-4.8.2-2', CODE.topicFilterInvalid);
     if (rest.join('/') === '') refuse('a share without a filter', end - 1, 'MQTT-4.8.2-2', CODE.topicFilterInvalid);
   }

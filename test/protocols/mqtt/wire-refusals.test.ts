@@ -292,6 +292,13 @@ describe('refused at the byte that can never be right', () => {
     expect(error.message).toMatch(new RegExp(`^[^(]+ \\(byte ${at}\\)$`));
   });
 
+  test('what comes before any CONNECT may be one, spoiled, with a password in it', () => {
+    const wild = packet('30', '00012b');
+    expect(refusal(wild, undefined).secret).toBe(true);
+    expect(refusal(wild, 4).secret).toBe(false);
+    expect(refusal(wild, undefined, 'server').secret).toBe(false);
+  });
+
   test('the offset counts from the packet that is wrong, whatever came before it', () => {
     const good = packet('30', '000161', '78');
     const { messages, error } = new Inbox(wire, 'client').push(Buffer.concat([good, good, packet('30', '0003612f23')]));
@@ -366,6 +373,10 @@ describe('what a server says of bytes that it refuses', () => {
     expect(said(wild, true, new Map([['version', '5']]))).toEqual({ version: 5, type: 'DISCONNECT', code: 0x90 });
     expect(said(wild, true, new Map([['version', '4']]))).toBeUndefined();
     expect(said(packet('00'), false)).toBeUndefined();
+  });
+
+  test('to a second CONNECT of another level nothing: CONNACK has been said', () => {
+    expect(said(packet('10', head('3', '00'), '000163'), true)).toBeUndefined();
   });
 
   test('is itself a packet that can be read', () => {
