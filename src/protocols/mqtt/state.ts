@@ -11,6 +11,7 @@ import {
   isTopicFilter,
   isTopicName,
   levelsIn,
+  plantAt,
   prune,
   sharedIn,
   type TopicTree,
@@ -291,6 +292,12 @@ const AT_ONCE = 1000;
 /** Clients that take less are told codes only. */
 const WORDY = 256;
 
+/** What most subscriptions are: one object for all of them. */
+const USUAL: Readonly<Record<QoS, Subscription>> = {
+  0: { qos: 0, noLocal: false, retainAsPublished: false, id: 0 },
+  1: { qos: 1, noLocal: false, retainAsPublished: false, id: 0 },
+  2: { qos: 2, noLocal: false, retainAsPublished: false, id: 0 },
+};
 const NO_PROPERTIES: Properties = {};
 const NONE: readonly Event[] = [];
 const SILENCE: readonly Action<Message, Deed>[] = [];
@@ -304,8 +311,8 @@ const NOTHING: Decided = { events: NONE, actions: SILENCE };
  * from the book: it is not written down, and may be thrown away at any time.
  */
 interface Index {
-  /** Filed under the filter: who subscribed. */
-  filters: TopicTree<Map<ClientId, Subscription>>;
+  /** Filed under the filter: who subscribed. Most filters have one subscriber, and a Map of one is large. */
+  filters: TopicTree<Subscribers>;
   /** Filed under the filter without its group: the names of shares. */
   shares: TopicTree<Set<string>>;
   /** Filed under the topic: the retained message. */
@@ -318,6 +325,8 @@ interface Index {
   /** Filed under the topic: where a publication goes. Emptied when anybody comes, goes or subscribes. */
   routes: Map<string, Route>;
 }
+
+type Subscribers = { one: ClientId; subscription: Subscription } | { many: Map<ClientId, Subscription> };
 
 /** Where a publication goes. */
 interface Route {
@@ -1122,7 +1131,8 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
         if (!session) return;
         session.subscriptions ??= new Map();
         for (const { filter, qos, noLocal, retainAsPublished, id } of event.filters) {
-          const subscription = { qos, noLocal, retainAsPublished, id };
+          const options = { qos, noLocal, retainAsPublished, id };
+          const subscription = noLocal || retainAsPublished || id !== 0 ? options : USUAL[qos];
           session.subscriptions.set(filter, subscription);
           file(state, index, event.client, session, filter, subscription);
         }
@@ -1179,7 +1189,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
     forgetRetained(state, index, publication.topic);
     if (publication.payload.length === 0) return;
     state.retained.set(publication.topic, publication);
-    growAt(index.retained, publication.topic, () => publication);
+    plantAt(index.retained, publication.topic, publication);
     index.retainedBytes += sizeOf(publication);
     while (state.retained.size > limits.retained || index.retainedBytes > limits.retainedBytes) {
       const [oldest] = state.retained.keys();
@@ -1211,21 +1221,23 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
   function newRoute(state: State, topic: string): Route {
     const index = indexOf(state);
     const targets = new Map<ClientId, Target>();
-    eachMatching(index.filters, topic, (subscribers) => {
-      for (const [client, { qos, noLocal, retainAsPublished, id }] of subscribers) {
-        const target = targets.get(client);
-        if (!target) {
-          const session = state.sessions.get(client);
-          if (!session || !mayRead(session.user, topic)) continue;
-          targets.set(client, { client, session, qos, noLocal, retainAsPublished, ids: id === 0 ? null : [id] });
-          continue;
-        }
-        if (qos > target.qos) target.qos = qos;
-        target.noLocal &&= noLocal;
-        target.retainAsPublished ||= retainAsPublished;
-        // MQTT-3.3.4-3, -4: all of them, each once.
-        if (id !== 0 && !target.ids?.includes(id)) target.ids = [...(target.ids ?? []), id].sort((a, b) => a - b);
+    const meet = (client: ClientId, { qos, noLocal, retainAsPublished, id }: Subscription) => {
+      const target = targets.get(client);
+      if (!target) {
+        const session = state.sessions.get(client);
+        if (!session || !mayRead(session.user, topic)) return;
+        targets.set(client, { client, session, qos, noLocal, retainAsPublished, ids: id === 0 ? null : [id] });
+        return;
       }
+      if (qos > target.qos) target.qos = qos;
+      target.noLocal &&= noLocal;
+      target.retainAsPublished ||= retainAsPublished;
+      // MQTT-3.3.4-3, -4: all of them, each once.
+      if (id !== 0 && !target.ids?.includes(id)) target.ids = [...(target.ids ?? []), id].sort((a, b) => a - b);
+    };
+    eachMatching(index.filters, topic, (subscribers) => {
+      if ('one' in subscribers) meet(subscribers.one, subscribers.subscription);
+      else for (const [client, subscription] of subscribers.many) meet(client, subscription);
     });
     const all = [...targets.values()];
     const boxes = all.filter(({ qos }) => qos > 0);
@@ -1647,7 +1659,7 @@ function newIndex(state: State): Index {
     set(index, client, session);
   }
   for (const publication of state.retained.values()) {
-    growAt(index.retained, publication.topic, () => publication);
+    plantAt(index.retained, publication.topic, publication);
     index.retainedBytes += sizeOf(publication);
   }
   return index;
@@ -1655,8 +1667,20 @@ function newIndex(state: State): Index {
 
 function fileIn(index: Index, client: ClientId, filter: string, subscription: Subscription): void {
   const share = sharedIn(filter);
-  if (typeof share === 'object') growAt(index.shares, share.filter, () => new Set()).add(filter);
-  else growAt(index.filters, filter, () => new Map()).set(client, subscription);
+  if (typeof share === 'object') {
+    growAt(index.shares, share.filter, () => new Set()).add(filter);
+    return;
+  }
+  const before = valueAt(index.filters, filter);
+  if (before && 'many' in before) before.many.set(client, subscription);
+  else if (before && before.one !== client)
+    plantAt(index.filters, filter, {
+      many: new Map([
+        [before.one, before.subscription],
+        [client, subscription],
+      ]),
+    });
+  else plantAt(index.filters, filter, { one: client, subscription });
 }
 
 function file(
@@ -1678,8 +1702,8 @@ function unfile(state: State, index: Index, client: ClientId, filter: string): v
   const share = state.shares.get(filter);
   if (!share) {
     const subscribers = valueAt(index.filters, filter);
-    subscribers?.delete(client);
-    if (subscribers?.size === 0) prune(index.filters, filter);
+    if (subscribers && 'many' in subscribers) subscribers.many.delete(client);
+    if (subscribers && ('one' in subscribers || subscribers.many.size === 0)) prune(index.filters, filter);
     return;
   }
   share.ready.delete(client);
