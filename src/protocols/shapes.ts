@@ -116,6 +116,8 @@ export interface ClientOptions extends Address {
   waits: Waits;
   /** Where the client itself holds the state, it is the client that makes the designs differ. */
   design: string;
+  /** Where one client plays several, it tells by what name the one that speaks from this path of its own is known. */
+  introduce?: (path: Path, name: string) => void;
 }
 
 /**
