@@ -268,8 +268,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   }
 
   learn(from: Path, outcome: O): void {
-    if (!this.options.rules.learn)
-      throw new Error(`nobody can learn what came of a deed: the rules have no learn()`);
+    if (!this.options.rules.learn) throw new Error(`nobody can learn what came of a deed: the rules have no learn()`);
     const known = this.isStream(from) ? this.known.get(from) : `${this.instance} ${from}`;
     if (known !== undefined) this.put({ is: 'learn', from: known, outcome }, known);
   }

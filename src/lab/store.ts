@@ -6,8 +6,8 @@ import { accessSync, constants } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
-import type { AnyCard } from '../protocols/index.ts';
 import { keepOut } from '../capture/tap.ts';
+import type { AnyCard } from '../protocols/index.ts';
 
 /** How long a Redis may take to start, in milliseconds, and how often another port is tried when somebody else has taken it. */
 const STARTING = 10_000;

@@ -15,8 +15,8 @@ import { connect as sealed } from 'node:tls';
 import type { Redis } from 'ioredis';
 import { keepOut } from '../../capture/tap.ts';
 import type { Link, Numbered, Shared } from '../replica.ts';
-import { JournalError } from './error.ts';
 import type { Moment } from './disk.ts';
+import { JournalError } from './error.ts';
 
 /** How long Redis may take to take a connection, and to answer, before the connection is given up, in milliseconds. */
 const DIALLING = 2_000;
