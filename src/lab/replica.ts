@@ -390,6 +390,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
       this.disown(path, known);
       const isTheirs = ({ path }: Item) => path === known;
       this.drop(this.waiting, isTheirs);
+      if (this.waiting.length === 0) this.waitingSince = undefined;
       const isInDoubt = this.sent.some(({ items }) => items.some(isTheirs));
       for (const entry of this.sent) {
         if (this.drop(entry.items, isTheirs) > 0) entry.text = '';
@@ -448,6 +449,8 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     } finally {
       this.sending = false;
       this.asked = undefined;
+      // Another connection may have been made meanwhile.
+      if (this.link && this.link !== link) this.schedule();
     }
   }
 
@@ -527,6 +530,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
       this.fault = undefined;
       if (this.lostSince !== undefined && !this.closing) await new Promise((again) => setTimeout(again, REDIAL));
     }
+    for (const resolve of this.settling.splice(0)) resolve();
   }
 
   private async read(link: Link): Promise<never> {

@@ -24,6 +24,7 @@ export interface Store {
   /** What `--store` takes. */
   url: string;
   port: number;
+  folder: string;
   /** Its process, for whoever wants to stop it for a while. Another one after {@link kill} and {@link restart}. */
   pid(): number;
   /** SIGKILL. What it had written stays. */
@@ -76,6 +77,7 @@ export async function startStore(folder: string, more: readonly string[] = []): 
   const store: Store = {
     url: `redis://127.0.0.1:${port}`,
     port,
+    folder,
     pid: () => running?.pid ?? 0,
     async kill() {
       await running?.kill();
