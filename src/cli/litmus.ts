@@ -24,6 +24,7 @@ export async function litmus(named: readonly string[], options: LitmusOptions): 
   const asked = await pickAll(named);
   const out = screen(options);
   const picked = possible(asked);
+  if (picked.length === 0) return EXIT.unknown;
   const rows = await matrix(picked, options.seed, out);
   if (options.json) {
     process.stdout.write(rows.map((row) => `${printableJson(row)}\n`).join(''));

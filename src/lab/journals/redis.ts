@@ -197,7 +197,8 @@ function addressIn(url: string): Where {
  * by itself, and says again by itself what has not been answered, would do so in an order that nobody here knows.
  */
 async function dial({ host, port, secure, username, password, db }: Where): Promise<Redis> {
-  const { Redis } = await import('ioredis');
+  // The default export: a bundle knows no other names of it.
+  const { Redis } = (await import('ioredis')).default;
   const redis = new Redis({
     lazyConnect: true,
     retryStrategy: () => null,
