@@ -22,7 +22,7 @@ export const SYLLABUS: readonly Lesson[] = [
   },
   {
     protocol: 'tcp-session',
-    tells: 'the same session under three roofs, and what a kill takes from each',
+    tells: 'the same session under four roofs, and what a cut takes from each',
     load: async () => (await import('./tcp-session.ts')).story as unknown as Story,
   },
   {

@@ -1,4 +1,4 @@
-// TCP session: the same session under three roofs, and what a kill takes from each.
+// TCP session: the same session under four roofs, and what a cut takes from each.
 
 import { ranDirectly } from '../src/lab/direct.ts';
 import type { Step, Story, Telling } from '../src/lab/story.ts';
@@ -7,7 +7,7 @@ import { card } from '../src/protocols/tcp-session/index.ts';
 
 const send = (text: string): Step<SessionClient> => ({ name: `send "${text}"`, act: (client) => client.send(text) });
 
-const designs: Record<'memory' | 'connection' | 'disk', Telling> = {
+const designs: Record<'memory' | 'connection' | 'disk' | 'shared', Telling> = {
   memory: {
     cut: { is: 'kill', at: { on: { moment: 'read', nth: 2, kind: 'DATA' } } },
     verdict: 'broken',
@@ -65,6 +65,26 @@ const designs: Record<'memory' | 'connection' | 'disk', Telling> = {
       'The same rules as tcp-session/memory; only a journal stands between a decision and the answer that promises it.',
       'What was promised is on the disk, so the next life folds the journal into the same state and knows the token.',
       'The number the server expects tells the client what arrived: each byte is delivered once, kill or no kill.',
+    ],
+    next: 'amnesia demo tcp-session/shared',
+  },
+  shared: {
+    cut: { is: 'swap', at: { after: 3 } },
+    verdict: 'recovered',
+    predict: {
+      ask: 'After the second message a balancer leads to another instance: another process, which has never met this client and shares neither memory nor disk with the first. The client shows its token. And then?',
+      choices: [
+        'the other instance does not know the token',
+        'it knows the token, and expects the first bytes again',
+        'it carries on where the first one stopped',
+      ],
+      right: 2,
+    },
+    claims: { forget: 'broken', path: 'recovered', kill: 'recovered', swap: 'recovered', store: 'broken' },
+    why: [
+      'What an instance hears goes into a stream in Redis, and is answered when it comes back from there.',
+      'Every instance reads the same stream in the same order and obeys the same rules, so all know the same session.',
+      'Which of them dies or is asked makes no difference. Lose the stream, and all of them have forgotten together.',
     ],
     next: 'amnesia litmus',
   },

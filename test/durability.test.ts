@@ -4,6 +4,7 @@ import { crc32 } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { Message } from '../src/protocols/tcp-session/wire.ts';
 import { durability, History } from './durability.ts';
+import { needs } from './peers.ts';
 
 const wrong = (name: string) => new URL(`./wrong/${name}.ts`, import.meta.url).href;
 
@@ -17,6 +18,15 @@ test('disk: over kills at random protocol events no acknowledged byte is lost an
   // In the end what was attempted was acknowledged, but for the window of a client that was killed away six times running.
   expect(toll.acknowledged).toBeGreaterThan(0.9 * toll.attempted);
   expect(toll.acknowledged).toBeGreaterThan(10_000);
+});
+
+test('shared: an instance dies, the next one knows all that was acknowledged, and nothing is delivered twice', async (context) => {
+  needs(context, 'redis-server');
+  const toll = await durability({ kills: 8, seed: 7, design: 'shared' });
+  expect(toll.findings).toEqual([]);
+  expect(toll).toMatchObject({ kills: 8, late: 0, lost: 0, lostSessions: 0, twice: 0, phantom: 0 });
+  expect(toll.sessions).toBeGreaterThan(2);
+  expect(toll.acknowledged).toBeGreaterThan(1000);
 });
 
 test('memory promises nothing beyond the process, and the checker finds what its kills took', async () => {

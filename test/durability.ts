@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { tap } from '../src/capture/tap.ts';
 import { clockSince, type Trace } from '../src/capture/trace.ts';
+import { storeFor } from '../src/lab/arm.ts';
 import { beginLife, discardHost, type Life, startHost } from '../src/lab/lives.ts';
 import type { KillOn } from '../src/lab/messages.ts';
 import { temporaryFolder } from '../src/lab/tidy.ts';
@@ -186,8 +187,9 @@ export async function durability({
   const roll = dice(seed);
   const card = await loadCard(protocol);
   if (!card) throw new Error(`there is no ${protocol}`);
-  const writes = card.designs[design]?.holds === 'disk';
+  const writes = card.designs[design]?.holds !== 'memory';
   const { path: folder, remove } = await temporaryFolder();
+  const store = await storeFor(card, design, folder);
   const origin = process.hrtime.bigint();
   /** Told that a stream has lost bytes: nobody can go on with it. Filed under its first number, which no two share. */
   const despair = new Map<number, (error: Error) => void>();
@@ -215,6 +217,7 @@ export async function durability({
         origin: String(origin),
         ...(kill ? { kill, trace } : {}),
         ...(writes ? { folder: join(folder, 'state') } : {}),
+        ...(store ? { settings: { store: store.url } } : {}),
       },
       host,
     );
@@ -313,6 +316,7 @@ export async function durability({
     untap();
     await life?.stop();
     await discardHost(host);
+    await store?.stop();
     await remove();
   }
 

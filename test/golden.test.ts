@@ -11,6 +11,7 @@ import type { Story } from '../src/lab/story.ts';
 import { jsonLines } from '../src/log/jsonl.ts';
 import { accountLines } from '../src/log/terminal.ts';
 import { paint, widthOf } from '../src/log/text.ts';
+import { peer } from './peers.ts';
 import { entriesOf, type Print, printed } from './promises.ts';
 
 /** The story of one design, told by its own cut, with what happens meanwhile. */
@@ -46,13 +47,14 @@ function golden(name: string, lines: string[]): void {
 
 const ASCII: Print = { look: { ascii: true } };
 
-describe.each([
+describe.each<[protocol: string, design: string]>([
   ['udp-echo', 'plain'],
   ['dns', 'plain'],
   ['dns', 'cookie'],
   ['tcp-session', 'memory'],
   ['tcp-session', 'connection'],
   ['tcp-session', 'disk'],
+  ...(peer('redis-server') ? [['tcp-session', 'shared'] as [string, string]] : []),
   ['ftp', 'memory'],
   ['ftp', 'carried'],
 ])('%s/%s', (protocol, design) => {

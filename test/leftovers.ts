@@ -45,7 +45,7 @@ function processes(ours: string): string[] {
     .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
     .flatMap((pid) => {
       const words = read(`/proc/${pid}/cmdline`);
-      const isOurs = /lab\/host\.|\.dist\/|cli\/amnesia\.|demos\//.test(words);
+      const isOurs = /lab\/host\.|\.dist\/|cli\/amnesia\.|demos\/|redis-server/.test(words);
       return isOurs && read(`/proc/${pid}/environ`).includes(ours) ? [`process ${pid}: ${words.trim()}`] : [];
     });
 }

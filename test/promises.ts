@@ -13,7 +13,7 @@ import { ledger } from '../src/capture/ledger.ts';
 import { type Entry, record } from '../src/capture/records.ts';
 import { tap } from '../src/capture/tap.ts';
 import { clockSince, type Trace } from '../src/capture/trace.ts';
-import { type Arm, playArm, settingsFor } from '../src/lab/arm.ts';
+import { type Arm, playArm, settingsFor, storeFor } from '../src/lab/arm.ts';
 import { StateKeeper } from '../src/lab/keeper.ts';
 import { beginLife, type Life } from '../src/lab/lives.ts';
 import type { Cut, Story } from '../src/lab/story.ts';
@@ -222,10 +222,13 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   }
   for (const path of new Set([...sent.keys(), ...ruled.keys()])) {
     const [real, pure] = [sent.get(path) ?? [], ruled.get(path) ?? []].map((list) =>
-      // A stream may be cut into chunks as it likes; a datagram is what it is.
-      overOf(path, card.transport) === 'tcp'
-        ? Buffer.concat(list).toString('hex')
-        : list.map((each) => each.toString('hex')).join(' '),
+      // Instances that share a store roll their names from what the store holds, and all roll the same.
+      card.designs[design]?.holds === 'redis'
+        ? undicedStream(card, list)
+        : // A stream may be cut into chunks as it likes; a datagram is what it is.
+          overOf(path, card.transport) === 'tcp'
+          ? Buffer.concat(list).toString('hex')
+          : list.map((each) => each.toString('hex')).join(' '),
     );
     if (real !== pure) wrong.push(`the server said ${real}, and its rules say ${pure}`);
   }
@@ -233,9 +236,23 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   return wrong;
 }
 
+/** What a server said on a stream, message by message, without what was rolled by dice. */
+function undicedStream(card: AnyCard, list: readonly Buffer[]): string {
+  const bytes = Buffer.concat(list);
+  const seen: Seen = new Map();
+  const said: string[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const length = card.wire.frame(bytes, start, 'server') ?? bytes.length;
+    said.push(undiced(card, { side: 'server', over: 'tcp', bytes: bytes.subarray(start, start + length), seen }));
+    start += length;
+  }
+  return said.join(' ');
+}
+
 /** A live server of this design, for as long as `use` takes. */
 export async function living<T>({ story, design, seed = 1 }: Subject, use: (life: Life) => Promise<T>): Promise<T> {
   const { path, remove } = await temporaryFolder();
+  const store = await storeFor(story.card, design, path);
   const life = await beginLife({
     protocol: story.protocol,
     design,
@@ -245,7 +262,7 @@ export async function living<T>({ story, design, seed = 1 }: Subject, use: (life
     folder: join(path, 'state'),
     bounds: { rate: 0, connections: 500 },
     settings: {
-      ...settingsFor(story.card, design, seed),
+      ...settingsFor(story.card, design, seed, store),
       ...(story.card.takes?.includes('rate') ? { rate: '0' } : {}),
     },
     seed,
@@ -255,6 +272,7 @@ export async function living<T>({ story, design, seed = 1 }: Subject, use: (life
     return await use(life);
   } finally {
     await life.stop();
+    await store?.stop();
     await remove();
   }
 }

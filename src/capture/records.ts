@@ -22,7 +22,7 @@ export type Entry = { t_ns: number; arm: number } & (
   | ({ row: number } & Row)
 );
 
-export type Row = PacketRow | LinkRow | LifeRow | CutRow | MemoryRow | DiedRow | GapRow;
+export type Row = PacketRow | LinkRow | LifeRow | CutRow | MemoryRow | DiedRow | GapRow | NoteRow;
 
 /** One message (TCP), or one datagram (UDP). */
 export interface PacketRow {
@@ -75,7 +75,7 @@ export interface LifeRow {
 export interface CutRow {
   is: 'cut';
   cut: 'kill' | 'forget' | 'path' | 'store' | 'swap';
-  /** Whose memory it took: a life, `client` for the path, `disk` for the store. */
+  /** Whose memory it took: a life, `client` for the path, `disk` or `redis` for the store. */
   who: string;
   pid?: number;
   /** The protocol event that a kill was bound to. */
@@ -96,6 +96,13 @@ export interface MemoryRow {
 /** More passed than could be written down: what follows is not all that happened. */
 export interface GapRow {
   is: 'gap';
+}
+
+/** What a life has to say that no packet shows. */
+export interface NoteRow {
+  is: 'note';
+  life: string;
+  text: string;
 }
 
 /** A life that ended by itself. */
@@ -288,7 +295,9 @@ export class Recorder {
         // It was the cause of what follows, and has no bytes.
         return;
       case 'wiped':
-        return row({ is: 'cut', cut: 'store', who: 'disk', facts: this.namedFacts(trace.facts) });
+        return row({ is: 'cut', cut: 'store', who: trace.store ?? 'disk', facts: this.namedFacts(trace.facts) });
+      case 'note':
+        return this.isPast(trace) ? undefined : row({ is: 'note', life: trace.who, text: trace.text });
       case 'gap':
         return row({ is: 'gap' });
       case 'memory':

@@ -27,7 +27,9 @@ export type Trace = { t: number; who: string } & (
   | { is: 'swapped' }
   /** The lab's balancer stands in front, on this port; what comes to it from `near` goes on from `far`. */
   | { is: 'balanced'; port: number; near?: Path; far?: Path }
-  | { is: 'wiped'; facts: Facts }
+  | { is: 'wiped'; facts: Facts; store?: string }
+  /** Something that no packet shows: the store that instances share is lost, or back. */
+  | { is: 'note'; text: string }
   /** The file was full, and what followed was not written down. */
   | { is: 'gap' }
   | { is: 'step'; step: number; name: string; aside: boolean }

@@ -207,6 +207,11 @@ export async function run(args: readonly string[]): Promise<number> {
             describe: 'ftp, mqtt: a certificate for TLS, in a PEM file',
           })
           .option('key', { type: 'string', requiresArg: true, describe: 'ftp, mqtt: its private key, in a PEM file' })
+          .option('store', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'designs that share their state: the Redis it is in (redis://127.0.0.1:6379)',
+          })
           .option('log', { choices: LEVELS, describe: 'the live log; without it nothing is tapped' })
           .example('$0 serve udp-echo --log default', 'then: nc -u 127.0.0.1 7007')
           .example('$0 serve tcp-session/disk --state-dir ./state', 'kill it and start it again'),

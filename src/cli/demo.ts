@@ -6,6 +6,7 @@ import type { Trace } from '../capture/trace.ts';
 import { type Arm, playArm } from '../lab/arm.ts';
 import { type Judgement, judge } from '../lab/litmus.ts';
 import { discardHost, type Host, startHost } from '../lab/lives.ts';
+import { missingStore, StoreError } from '../lab/store.ts';
 import {
   CUTS,
   type Cut,
@@ -49,6 +50,8 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   attended(options);
   const cut = cutAsked(picked, options);
   if (cut) await promisePossible(picked, cut);
+  const missing = missingStore(card, design);
+  if (missing !== undefined) throw new StoreError(missing);
   const out = screen(options);
   // Both arms' first processes start at once; the life after a kill starts when it has to, as it would anywhere.
   const ahead: Host[] = cut ? [startHost(), startHost()] : [startHost()];
@@ -278,7 +281,7 @@ function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions):
 async function promisePossible({ story, design }: Picked, { is, at }: Cut): Promise<void> {
   const holds = story.card.designs[design]?.holds;
   const onJournal = 'on' in at && (at.on.moment === 'write' || at.on.moment === 'sync');
-  if (holds === 'disk' || (is !== 'store' && !onJournal)) return;
+  if (holds !== 'memory' || (is !== 'store' && !onJournal)) return;
   const written = Object.entries(story.card.designs).find(([, each]) => each.holds === 'disk')?.[0];
   const advice = written
     ? `amnesia demo ${story.card.name}/${written} --cut ${is}`

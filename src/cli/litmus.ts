@@ -1,6 +1,7 @@
 // `amnesia litmus`: every cut at every place, and the matrix that follows.
 
 import { type MatrixRow, litmus as measure } from '../lab/litmus.ts';
+import { missingStore } from '../lab/store.ts';
 import { VERDICTS, type Verdict } from '../lab/story.ts';
 import { matrixLines, matrixMarkdown } from '../log/matrix.ts';
 import { heading } from '../log/terminal.ts';
@@ -20,8 +21,10 @@ export interface LitmusOptions {
 }
 
 export async function litmus(named: readonly string[], options: LitmusOptions): Promise<number> {
-  const picked = await pickAll(named);
+  const asked = await pickAll(named);
   const out = screen(options);
+  const picked = possible(asked);
+  if (picked.length === 0) return EXIT.unknown;
   const rows = await matrix(picked, options.seed, out);
   if (options.json) {
     process.stdout.write(rows.map((row) => `${printableJson(row)}\n`).join(''));
@@ -43,7 +46,17 @@ export async function litmus(named: readonly string[], options: LitmusOptions): 
         ],
       );
   }
-  return exitCode(picked, rows);
+  // What could not be measured is not known, and not known is never a pass.
+  return Math.max(exitCode(picked, rows), picked.length < asked.length ? EXIT.unknown : EXIT.asClaimed);
+}
+
+/** Those that can be played here; the others are named, with what they lack. */
+export function possible(picked: readonly Picked[]): Picked[] {
+  return picked.filter(({ story, design }) => {
+    const missing = missingStore(story.card, design);
+    if (missing !== undefined) process.stderr.write(`amnesia: skipped: ${missing}\n`);
+    return missing === undefined;
+  });
 }
 
 /** Measures all rows, with progress while a person watches. */

@@ -43,10 +43,16 @@ export interface ServeOptions {
   acl?: string | undefined;
   tls?: number | undefined;
   ws?: number | undefined;
+  store?: string | undefined;
 }
 
 /** What a protocol may be told, beside where it listens. */
-const SETTINGS = ['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key', 'acl', 'tls', 'ws'] as const;
+const SETTINGS = [
+  ...(['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key'] as const),
+  ...(['acl', 'tls', 'ws', 'store'] as const),
+] as const;
+/** Where Redis listens unless it was told otherwise. */
+const STORE = 'redis://127.0.0.1:6379';
 /** Those that name a file or a folder. A list of users is one only if there is such a file. */
 const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key', 'acl'];
 
@@ -91,6 +97,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const origin = process.hrtime.bigint();
   const clock = clockSince(origin);
   const own: Trace[] = [];
+  const notice = (text: string) => (options.json ? process.stderr.write(`${text}\n`) : out.text(text));
   let lives: Succession | undefined;
   let log: LiveLog | undefined;
   try {
@@ -109,8 +116,9 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
       calls: card.calls,
       note: (trace) => void own.push(trace),
       clock,
+      // With the log, rows say so.
+      said: (text) => void (logs || notice(text)),
     });
-    const notice = (text: string) => (options.json ? process.stderr.write(`${text}\n`) : out.text(text));
     if (exposed)
       notice(
         `WARNING: ${name} listens on ${options.host}, reachable through ${interfaces(host)}: anybody there can use it`,
@@ -121,6 +129,8 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     for (const line of wrap([{ text: `what an answer means: ${card.designs[design]?.promises}` }], out.look, 2))
       notice(line.map(({ text }) => text).join(''));
     if (writes) notice(`it writes to ${folder}`);
+    if (settings.store !== undefined)
+      notice(`its state is in ${withoutPassword(settings.store)}; every ${name} there is an instance of this server`);
     if (settings.secret !== undefined && options.secret === undefined)
       notice('its key was rolled for this run; --secret gives it one that another instance can share');
     for (const note of [...lives.current().opening, ...lives.current().notes]) notice(note);
@@ -155,6 +165,7 @@ function settingsOf(card: AnyCard, design: string, options: ServeOptions): Setti
   // Whoever can make a server dial can make it dial others.
   if (takes.includes('active') && options.expose) settings.active ??= 'off';
   if (takes.includes('rate') && options.rate !== undefined) settings.rate = String(options.rate);
+  if (takes.includes('store')) settings.store ??= STORE;
   // Every life that follows a kill is handed the same one. Who has another instance elsewhere says which.
   if (takes.includes('secret')) settings.secret ??= randomBytes(16).toString('hex');
   return settings;
@@ -322,6 +333,10 @@ function liveLog(
       closeSync(fd);
     },
   };
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^@]*@/, '//***@');
 }
 
 /** The addresses at which a server that listens there can be reached: all of its family, or the one that was named. */

@@ -5,7 +5,7 @@ import { matrixLines } from '../log/matrix.ts';
 import { heading } from '../log/terminal.ts';
 import { wrap } from '../log/text.ts';
 import { demo } from './demo.ts';
-import { matrix, report } from './litmus.ts';
+import { matrix, possible, report } from './litmus.ts';
 import { pick, pickAll } from './pick.ts';
 import { screen } from './screen.ts';
 import { typed } from './typed.ts';
@@ -21,7 +21,7 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
     out.text();
     worst = Math.max(worst, await demo(await pick(protocol), { seed: 1, log: 'line', bytes: 'none', ...options }));
   }
-  const picked = await pickAll([]);
+  const picked = possible(await pickAll([]));
   out.print([], heading('the matrix: every cut of every design, in the middle of its workload', out.look));
   const rows = await matrix(picked, 1, out, { brief: true });
   out.print(...matrixLines(rows, out.look), []);

@@ -8,7 +8,11 @@ import { changesBetween, clockSince, readTraces, type Trace } from '../capture/t
 import type { AnyCard } from '../protocols/index.ts';
 import type { Client, Facts, Json, Settings } from '../protocols/shapes.ts';
 import { diskJournal } from './journals/disk.ts';
+import { redisStream } from './journals/redis.ts';
 import type { Host } from './lives.ts';
+import { storeOf } from './messages.ts';
+import { Replica } from './replica.ts';
+import { missingStore, needsStore, type Store, StoreError, startStore } from './store.ts';
 import { type Cut, placeInWords, type Step, type Story } from './story.ts';
 import { type Succession, succession } from './succession.ts';
 import { temporaryFolder } from './tidy.ts';
@@ -56,6 +60,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const own: Trace[] = [];
   const note = (trace: Trace) => void own.push(trace);
   const steps: StepResult[] = [];
+  let store: Store | undefined;
   let lives: Succession | undefined;
   let client: Client | undefined;
   let gone = false;
@@ -90,6 +95,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       arm: cut ? 'severed' : 'control',
       ...(cut ? { cut: cut.is, at: placeInWords(cut.at) } : {}),
     });
+    store = await storeFor(story.card, design, folder);
     lives = await succession({
       options: {
         protocol: story.protocol,
@@ -100,7 +106,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         seed,
         trace: tracePath,
         origin: String(origin),
-        settings: settingsFor(story.card, design, seed),
+        settings: settingsFor(story.card, design, seed, store),
       },
       balanced: cut?.is === 'swap',
       calls: story.card.calls,
@@ -140,6 +146,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   } catch (error) {
     fault ??= error as Error;
   }
+  await store?.stop();
   untap();
   fault ??= lives?.fault();
   const traces = all();
@@ -178,9 +185,11 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
           }
         }
         if (is === 'store') {
-          const held = await heldIn(join(folder, 'state'), story.card.designs[design]);
-          await wipe(join(folder, 'state'));
-          note({ t: clock(), who: 'lab', is: 'wiped', facts: held });
+          const facts = store
+            ? await heldInCommon(story, design, store)
+            : await heldIn(join(folder, 'state'), story.card.designs[design]);
+          await (store ? store.wipe() : wipe(join(folder, 'state')));
+          note({ t: clock(), who: 'lab', is: 'wiped', facts, ...(store ? { store: 'redis' } : {}) });
         }
         await lives.rebirth();
     }
@@ -231,9 +240,27 @@ function turn(): Promise<void> {
 }
 
 /** What all instances of a run are given alike, such as a secret that they share: 128 bits, the same for the same seed. */
-export function settingsFor(card: AnyCard, design: string, seed: number): Settings {
-  if (!card.designs[design]?.takes?.includes('secret')) return {};
-  return { secret: Buffer.from(seededWorld(seed, 'shared').name(), 'base64url').toString('hex') };
+export function settingsFor(card: AnyCard, design: string, seed: number, store?: Pick<Store, 'url'>): Settings {
+  const common = store ? { store: store.url } : {};
+  if (!card.designs[design]?.takes?.includes('secret')) return common;
+  return { ...common, secret: Buffer.from(seededWorld(seed, 'shared').name(), 'base64url').toString('hex') };
+}
+
+/** The store of a run, where the design needs one. Rejects with a {@link StoreError} where there is no program for it. */
+export async function storeFor(card: AnyCard, design: string, folder: string): Promise<Store | undefined> {
+  if (!needsStore(card, design)) return undefined;
+  const missing = missingStore(card, design);
+  if (missing !== undefined) throw new StoreError(missing);
+  return startStore(join(folder, 'redis'));
+}
+
+/** What another instance would know. */
+async function heldInCommon({ card, protocol }: Story, design: string, { url }: Store): Promise<Facts> {
+  const rules = card.designs[design]?.rules;
+  if (!rules || card.designs[design]?.holds !== 'redis') return {};
+  const shared = redisStream(storeOf({ protocol, design, settings: { store: url } }));
+  const world = seededWorld(0, 'lab');
+  return Replica.look({ rules, wire: card.wire, world, transport: card.transport, shared, who: 'lab/1' });
 }
 
 /** What the next process would have known: the fold of what is written down. */

@@ -3,13 +3,17 @@
 
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { clockSince, type FileSink, fileSink, type Sink } from '../capture/trace.ts';
+import { type Change, clockSince, type FileSink, fileSink, type Sink } from '../capture/trace.ts';
 import { loadCard } from '../protocols/index.ts';
-import { StateKeeper } from './keeper.ts';
-import type { FromHost, LifeOptions, ToHost } from './messages.ts';
+import { type Because, StateKeeper } from './keeper.ts';
+import { type FromHost, type LifeOptions, storeOf, type ToHost } from './messages.ts';
 import { REAL_WORLD, seededWorld } from './world.ts';
 
-let begun: Promise<{ keeper: StateKeeper<unknown, unknown, never>; stop(): Promise<void> }> | undefined;
+/** What the lab asks of a keeper, whichever it is. */
+type Kept = Pick<StateKeeper<unknown, unknown, never>, 'facts' | 'forget'> & { settled?(): Promise<void> };
+
+let begun: Promise<{ keeper: Kept; stop(): Promise<void> }> | undefined;
+let listening = false;
 /** Where traces go now. Only its target changes, so the taps need not know. */
 let file: FileSink | undefined;
 const sink: Sink = (trace) => file?.sink(trace);
@@ -28,6 +32,9 @@ process.on('message', (message: ToHost) => {
     });
   });
 });
+
+/** How long an instance of a seeded run counts as alive without saying so, in milliseconds. */
+const PATIENT = 60_000;
 
 /** Errors that a person can set right. */
 const OTHERS = new Set(['JournalError', 'SettingError']);
@@ -72,6 +79,8 @@ async function hear(message: ToHost): Promise<void> {
       return tell({ is: 'tracing', path: message.path });
     }
     case 'ping':
+      // Whoever asks wants to know that all is done that had begun.
+      if (listening) await (await begun)?.keeper.settled?.();
       return tell({ is: 'pong' });
     case 'forget': {
       const life = await begun;
@@ -116,33 +125,57 @@ async function begin(options: LifeOptions) {
   const observe = options.trace ? sink : undefined;
   const { diskJournal } = design.holds === 'disk' ? await import('./journals/disk.ts') : { diskJournal: undefined };
   const kill = options.kill;
-  const journal = await diskJournal?.({
-    folder: options.folder ?? '.',
-    ...(kill && (kill.moment === 'write' || kill.moment === 'sync')
+  const armedAt =
+    kill && (kill.moment === 'write' || kill.moment === 'sync')
       ? { at: (await import('./armed.ts')).armedJournal(kill, observe, who, clock) }
-      : {}),
-  });
+      : {};
+  const journal = await diskJournal?.({ folder: options.folder ?? '.', ...armedAt });
 
-  const { keeper, notes } = await StateKeeper.open({
+  const keeping = {
     rules: design.rules,
     wire: card.wire,
     // Each life rolls dice of its own: a secret made after a kill is another one.
     world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, who),
     transport: card.transport,
-    journal,
     ...(observe
       ? {
-          observe: (changes, because) =>
+          observe: (changes: Change[], because?: Because) =>
             observe({ t: clock(), who, is: 'memory', changes, ...(because ? { because } : {}) }),
           learned: (path: string, outcome: never) => observe({ t: clock(), who, is: 'learned', path, outcome }),
         }
       : {}),
-    failed: (error) => {
-      process.exitCode = 1;
-      tell({ is: 'failed', reason: error.message, ours: false, stack: '' });
-      process.disconnect();
-    },
-  });
+  };
+  const { keeper, notes } =
+    design.holds === 'redis'
+      ? await follow()
+      : await StateKeeper.open({
+          ...keeping,
+          journal,
+          failed: (error) => {
+            process.exitCode = 1;
+            tell({ is: 'failed', reason: error.message, ours: false, stack: '' });
+            process.disconnect();
+          },
+        });
+
+  /** One of several instances, with what they all know. */
+  async function follow() {
+    const { Replica } = await import('./replica.ts');
+    const { redisStream } = await import('./journals/redis.ts');
+    const shared = redisStream({ ...storeOf(options), ...armedAt });
+    const keeper = await Replica.open({
+      ...keeping,
+      shared,
+      who,
+      // In a run whose time and chance are fixed, nobody is given up for the time that the machine took.
+      ...(options.seed === undefined ? {} : { lease: PATIENT }),
+      tell: (text) => {
+        observe?.({ t: clock(), who, is: 'note', text });
+        tell({ is: 'note', text });
+      },
+    });
+    return { keeper, notes: [] };
+  }
 
   const host = isIP(options.host) ? options.host : (await lookup(options.host)).address;
   const server = await card.serve(keeper, { host, port: options.port }, options.bounds);
@@ -157,12 +190,14 @@ async function begin(options: LifeOptions) {
     notes,
   });
   tell({ is: 'listening', port, notes, opening: [...(card.opening ?? [])] });
+  listening = true;
 
   return {
     keeper: keeper as never,
     async stop() {
       await server.close();
       await journal?.close();
+      if ('close' in keeper) await keeper.close();
       untap();
     },
   };

@@ -15,8 +15,8 @@ import {
   type Transport,
   type World,
 } from '../protocols/shapes.ts';
-import { Writer } from '../wire/fields.ts';
 import type { Wire } from '../wire/wire.ts';
+import { Answers, act, type Outgoing } from './answers.ts';
 
 /** What stands between a decision and the answer that promises it. */
 export interface Journal<S, E> {
@@ -62,17 +62,11 @@ const TOO_MUCH = 1 << 17;
 /** Paths whose messages are counted for an observer. */
 const COUNTED = 4096;
 
-type Outgoing<D> = { to: Path | readonly Path[]; bytes: Buffer } | { to: Path; hangUp: true } | { to: Path; does: D };
-
 export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never> implements Keeper<M, D, O> {
   state: S;
   private readonly options: KeeperOptions<S, M, E, D, O>;
   private mouth: Mouth<D> | undefined;
-  private readonly writer = new Writer(65_536);
-  /** To whom the bytes now in the writer belong. */
-  private speakingTo: Path | readonly Path[] | undefined;
-  private outgoing: Outgoing<D>[] = [];
-  private outgoingBytes = 0;
+  private readonly answers: Answers<M, D>;
   /** Those who are to be hung up on when their answers are out. */
   private readonly leaving = new Set<Path>();
   /** Events decided and not yet given to the journal. */
@@ -91,6 +85,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
 
   private constructor(options: KeeperOptions<S, M, E, D, O>, state: S) {
     this.options = options;
+    this.answers = new Answers(options.wire, options.transport);
     this.state = state;
   }
 
@@ -201,29 +196,14 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   }
 
   private plan(action: Action<M, D>): void {
-    if (action.to !== this.speakingTo) this.cut();
-    this.speakingTo = action.to;
-    if (!('say' in action)) {
-      this.cut();
-      this.outgoing.push(action);
-      if ('hangUp' in action) this.leaving.add(action.to);
-      return;
+    const { transport, journal } = this.options;
+    if ('hangUp' in action) this.leaving.add(action.to);
+    if ('say' in action && typeof action.to === 'string' && overOf(action.to, transport) === 'udp') {
+      // Nothing that was decided before can wait where nothing is written down, and a datagram gains nothing by company.
+      if (!journal && !this.acting && this.answers.waiting === 0)
+        return this.mouth?.say(action.to, this.answers.written(action.say));
     }
-    this.options.wire.write(this.writer, action.say);
-    const { to } = action;
-    // An empty datagram is one too.
-    if (typeof to !== 'string' || overOf(to, this.options.transport) === 'tcp') return;
-    const bytes = this.writer.take();
-    // Nothing that was decided before can wait where nothing is written down, and a datagram gains nothing by company.
-    if (this.acting || this.outgoing.length > 0 || this.options.journal) this.outgoing.push({ to, bytes });
-    else this.mouth?.say(to, bytes);
-  }
-
-  /** Puts what the writer holds into the queue. */
-  private cut(): void {
-    if (this.writer.length === 0 || this.speakingTo === undefined) return;
-    this.outgoingBytes += this.writer.length;
-    this.outgoing.push({ to: this.speakingTo, bytes: this.writer.take() });
+    this.answers.plan(action);
   }
 
   /** Has the rules look at the clock when the next of their times comes. */
@@ -246,28 +226,20 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   /** Lets the answers out: at once where nothing is written down, after the sync where something is. */
   private release(): Promise<void> | undefined {
     this.setAlarm();
-    this.cut();
-    this.speakingTo = undefined;
+    this.answers.endTurn();
     if (!this.options.journal) {
       // A deed may have its outcome at once: what that brings about comes after what was decided before.
       if (this.acting) return undefined;
       this.acting = true;
       try {
-        while (this.outgoing.length > 0) for (const each of this.ready()) this.act(each);
+        while (this.answers.waiting > 0) for (const each of this.answers.ready()) this.act(each);
       } finally {
         this.acting = false;
       }
       return undefined;
     }
-    if (this.outgoing.length + this.unwritten.length > 0) this.startWriting();
-    return this.outgoingBytes > TOO_MUCH ? new Promise((resolve) => this.waiting.push(resolve)) : undefined;
-  }
-
-  private ready(): Outgoing<D>[] {
-    const ready = this.outgoing;
-    this.outgoing = [];
-    this.outgoingBytes = 0;
-    return ready;
+    if (this.answers.waiting + this.unwritten.length > 0) this.startWriting();
+    return this.answers.bytes > TOO_MUCH ? new Promise((resolve) => this.waiting.push(resolve)) : undefined;
   }
 
   private startWriting(): void {
@@ -280,11 +252,11 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   private async writeDown(): Promise<void> {
     const { journal, rules } = this.options;
     if (!journal) return;
-    while (this.outgoing.length + this.unwritten.length + this.forgetting.length > 0) {
+    while (this.answers.waiting + this.unwritten.length + this.forgetting.length > 0) {
       const events = this.unwritten;
       this.unwritten = [];
       // Answers that promise nothing new wait as well: they may speak of what is still being written.
-      const ready = this.ready();
+      const ready = this.answers.ready();
       try {
         if (this.forgetting.length > 0) {
           this.empty();
@@ -307,13 +279,9 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   }
 
   private act(each: Outgoing<D>): void {
-    if ('hangUp' in each) {
-      // From here on the server does not listen to it any more.
-      this.leaving.delete(each.to);
-      this.mouth?.hangUp(each.to);
-    } else if ('does' in each) this.mouth?.does?.(each.to, each.does);
-    else if (typeof each.to === 'string') this.mouth?.say(each.to, each.bytes);
-    else for (const to of each.to) this.mouth?.say(to, each.bytes);
+    // From here on the server does not listen to it any more.
+    if ('hangUp' in each) this.leaving.delete(each.to);
+    act(each, this.mouth);
   }
 
   /** What a deed brings about is put down to the message that was heard last on its path: it asked for it. */

@@ -162,7 +162,7 @@ export async function litmus({
   progress,
 }: LitmusOptions): Promise<MatrixRow> {
   const { card } = story;
-  const cuts = CUTS.filter((cut) => cut !== 'store' || card.designs[design]?.holds === 'disk');
+  const cuts = CUTS.filter((cut) => cut !== 'store' || card.designs[design]?.holds !== 'memory');
   const all = Array.from({ length: story.steps.length - 1 }, (_none, index) => index + 1);
   const places = brief ? [middleOf(story)] : all;
   const total = 1 + cuts.length * places.length;

@@ -85,9 +85,16 @@ export function startHost({ script, flags } = hostScript()): Host {
   return { child, died, lastWords };
 }
 
-/** Makes a server of a host: resolves when it listens. */
-export async function beginLife(options: LifeOptions, host: Host = startHost()): Promise<Life> {
+/** Makes a server of a host: resolves when it listens. `said` is told what a person should know later. */
+export async function beginLife(
+  options: LifeOptions,
+  host: Host = startHost(),
+  said: (text: string) => void = () => {},
+): Promise<Life> {
   const { child, died } = host;
+  child.on('message', (message: FromHost) => {
+    if (message.is === 'note') said(message.text);
+  });
   let death: Death | undefined;
   died.then((how) => {
     death = how;

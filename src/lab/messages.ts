@@ -34,6 +34,14 @@ export interface LifeOptions {
   kill?: KillOn;
 }
 
+/** Where all instances of this server meet, and by which name. */
+export function storeOf({ protocol, design, settings }: Pick<LifeOptions, 'protocol' | 'design' | 'settings'>): {
+  url: string;
+  name: string;
+} {
+  return { url: settings?.store ?? 'redis://127.0.0.1:6379', name: `${protocol}/${design}` };
+}
+
 export type ToHost =
   | { is: 'begin'; options: LifeOptions }
   /** Go on tracing into another file, so that this one can be read to its end and removed. */
@@ -47,6 +55,8 @@ export type FromHost =
   /** What was known before, and what is still known after: nothing, if the cut took. */
   | { is: 'forgot'; facts: Facts; left: Facts }
   | { is: 'pong' }
+  /** What a person should know, and cannot be seen from the client's side: the store is lost, or back. */
+  | { is: 'note'; text: string }
   | { is: 'tracing'; path: string }
   /** `ours`: a fault of this program, not of its surroundings. */
   | { is: 'failed'; reason: string; ours: boolean; stack: string };

@@ -20,6 +20,8 @@ export interface SuccessionOptions {
   note: (trace: Trace) => void;
   clock: () => number;
   host?: () => Host;
+  /** Told what a person should know of a life that runs. */
+  said?: (text: string) => void;
 }
 
 export interface Succession {
@@ -52,6 +54,7 @@ export async function succession({
   note,
   clock,
   host = startHost,
+  said,
 }: SuccessionOptions): Promise<Succession> {
   let number = 0;
   let stopping = false;
@@ -81,6 +84,7 @@ export async function succession({
         ...(on ? { kill: on } : {}),
       },
       host(),
+      said,
     );
     void life.died.then(async ({ signal, code }) => {
       if (stopping) return;
@@ -176,7 +180,8 @@ export async function succession({
       note({ t: clock(), who: current.who, is: 'swapped' });
       retired.push(current);
       await front.drop();
-      await current.alive();
+      // That its connections have ended may be heard by others too: each answer of its is one step of that.
+      for (let steps = 0; steps < 3; steps++) await current.alive();
       // Another instance is another machine: it shares neither memory nor disk with the one before.
       if (folder) folder = `${options.folder}-${retired.length + 1}`;
       current = await begin(0);

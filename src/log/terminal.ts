@@ -82,6 +82,8 @@ export class TerminalLog {
           'bad',
           true,
         );
+      case 'note':
+        return this.rule(entry, '', `${entry.life}: ${entry.text}`, 'warn', true);
       case 'died':
         return this.rule(
           entry,

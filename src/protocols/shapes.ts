@@ -59,6 +59,11 @@ export interface Rules<S, M, E extends Json, D = never, O extends Json = never> 
   lasting(event: E): boolean;
   /** The state as the next process will know it, for a snapshot: without what no lasting event has made. All of it unless given. */
   outlives?(state: S): S;
+  /**
+   * What a newcomer is told while nothing can be promised, because the store that all instances share does not answer. `message` is what
+   * it said first, if it has said anything. It is hung up on after that in any case.
+   */
+  unavailable?(message: M | undefined, from: Path): readonly Action<M>[];
   facts(state: S): Facts;
 }
 
@@ -138,8 +143,8 @@ export interface Client {
 /** One way to hold a protocol's state. */
 export interface Design<S, M, E extends Json, D = never, O extends Json = never> {
   rules: Rules<S, M, E, D, O>;
-  /** `disk`: the journal stands in front of the replies. */
-  holds: 'memory' | 'disk';
+  /** `disk`: the journal stands in front of the replies. `redis`: so does a stream that all instances of this server follow. */
+  holds: 'memory' | 'disk' | 'redis';
   /** One line for `amnesia list`. */
   tells: string;
   /** What a positive answer of this server promises. */

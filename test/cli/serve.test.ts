@@ -6,6 +6,8 @@ import { mkdir, readdir } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { startStore } from '../../src/lab/store.ts';
+import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { needs } from '../peers.ts';
 import {
   amnesia,
@@ -42,6 +44,22 @@ async function serve(args: readonly string[], options: Options = {}): Promise<Se
   return { ...running, port: Number(port), stop };
 }
 
+/** Says something on a connection of its own, and resolves to so many bytes of what comes back. */
+async function ask(port: number, bytes: Buffer, length: number): Promise<Buffer> {
+  const socket = net.connect({ port, host: '127.0.0.1' });
+  try {
+    socket.write(bytes);
+    let heard = Buffer.alloc(0);
+    for await (const chunk of socket) {
+      heard = Buffer.concat([heard, chunk]);
+      if (heard.length >= length) break;
+    }
+    return heard;
+  } finally {
+    socket.destroy();
+  }
+}
+
 /** Sends one datagram and resolves to what comes back. */
 async function echo(port: number, text: string): Promise<string> {
   const socket = dgram.createSocket('udp4');
@@ -54,6 +72,47 @@ async function echo(port: number, text: string): Promise<string> {
     socket.close();
   }
 }
+
+describe('two servers over one Redis', () => {
+  test('are one: a session opened at the first goes on at the second, also when the first has ended', async (context) => {
+    needs(context, 'redis-server');
+    const folder = temporaryFolder();
+    const store = await startStore(join(folder.path, 'redis'));
+    onTestFinished(async () => {
+      await store.stop();
+      await folder.remove();
+    });
+    const one = await serve(['tcp-session/shared', '--store', store.url]);
+    const two = await serve(['tcp-session/shared', '--store', store.url]);
+    await one.prints(
+      new RegExp(`its state is in ${store.url}; every tcp-session/shared there is an instance of this server`),
+    );
+    const opened = await ask(one.port, Buffer.from('11000004000003e8', 'hex'), 32);
+    expect(opened.readUInt8(0)).toBe(0x12);
+    // RESUME with the number and the token that OPENED gave; the answer is an ACK, code 0, next 1000.
+    const resume = Buffer.concat([Buffer.from('13000014', 'hex'), opened.subarray(4, 24)]);
+    const resumed = await ask(two.port, resume, 16);
+    expect(resumed.toString('hex', 0, 8)).toBe('1500000c000003e8');
+    await one.stop();
+    expect((await ask(two.port, resume, 16)).toString('hex', 0, 8)).toBe('1500000c000003e8');
+  });
+
+  test('and none without it: it says what to do', async () => {
+    const ran = await amnesia(['serve', 'tcp-session/shared', '--port', '0', '--store', 'redis://127.0.0.1:1'], {
+      env: await newHome(),
+      script,
+    });
+    expect(ran.code).toBe(3);
+    expect(ran.err).toBe(
+      'amnesia: Redis at 127.0.0.1 port 1 cannot be used: connect ECONNREFUSED 127.0.0.1:1. Start one with redis-server, or give another address with --store\n',
+    );
+    const other = await amnesia(['serve', 'tcp-session/disk', '--store', 'redis://127.0.0.1:1'], {
+      env: await newHome(),
+      script,
+    });
+    expect(other.err).toContain('--store means nothing to tcp-session/disk');
+  });
+});
 
 describe('a client of your own is served', () => {
   test('udp-echo: it says where, what an answer means and how to stop it; then it answers, untapped and silent', async () => {

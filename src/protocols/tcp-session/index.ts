@@ -1,4 +1,4 @@
-// The card of tcp-session: one protocol, three ways to hold the same session.
+// The card of tcp-session: one protocol, four ways to hold the same session.
 
 import type { Card } from '../shapes.ts';
 import { connect, type SessionClient } from './client.ts';
@@ -35,6 +35,14 @@ export const card: Card<State, Message, Event, SessionClient> = {
       tells: 'the same rules; every change is written down and synced before an ACK leaves',
       promises:
         'an ACK promises that the bytes are on the disk: it survives a kill and, as far as the disk keeps its word, a power cut',
+    },
+    shared: {
+      rules: byToken,
+      holds: 'redis',
+      takes: ['store'],
+      tells: 'the same rules; what is heard goes into a Redis stream that all instances follow',
+      promises:
+        'an ACK promises what Redis promises: with appendfsync always, that the bytes are on its disk; by default, all but its last second',
     },
   },
   serve,

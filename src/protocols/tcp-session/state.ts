@@ -137,6 +137,8 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
 
     outlives: (state) => ({ ...state, speakers: new Map() }),
 
+    unavailable: (_message, from) => reset(from, RESET.unavailable).actions,
+
     facts,
   };
 

@@ -39,6 +39,7 @@
 //     5 digest            the two ends do not agree on what was said
 //     6 already open      OPEN or RESUME on a connection that speaks for a session
 //     7 closed            new bytes for a session that has ended
+//     8 unavailable       the server cannot reach what it keeps sessions in; nothing was heard, come back later
 
 import type { Reader, Spec } from '../../wire/fields.ts';
 import { byteAt, u16At, WireError } from '../../wire/fields.ts';
@@ -68,6 +69,7 @@ export const RESET = {
   digest: 5,
   alreadyOpen: 6,
   closed: 7,
+  unavailable: 8,
 } as const;
 export type ResetCode = (typeof RESET)[keyof typeof RESET];
 const RESET_WORDS = [
@@ -79,6 +81,7 @@ const RESET_WORDS = [
   'digest differs',
   'already open',
   'closed',
+  'unavailable',
 ];
 
 /** The longest payload of one DATA, in bytes. */
@@ -200,7 +203,7 @@ export const wire: Wire<Message> = {
       reader.wrong(`${TYPES[type]} is not for a ${from} to say`, 'tcp-session §7', 0);
     }
     const code = reader.u8(type === 5 ? ACK_CODE : type === 7 ? RESET_CODE : CODE);
-    if (code > (type === 5 ? 3 : type === 7 ? 7 : 0) || (type === 7 && code === 0)) {
+    if (code > (type === 5 ? 3 : type === 7 ? RESET.unavailable : 0) || (type === 7 && code === 0)) {
       reader.wrong(`${TYPES[type]} has no code ${code}`, 'tcp-session §7', 1);
     }
     const length = reader.u16(LENGTH);
