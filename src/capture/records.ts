@@ -74,7 +74,7 @@ export interface LifeRow {
 
 export interface CutRow {
   is: 'cut';
-  cut: 'kill' | 'forget' | 'path' | 'store' | 'swap';
+  cut: 'kill' | 'forget' | 'path' | 'store' | 'swap' | 'expire';
   /** Whose memory it took: a life, `client` for the path, `disk` for the store. */
   who: string;
   pid?: number;
@@ -84,6 +84,8 @@ export interface CutRow {
   facts: Facts;
   /** A forget that did not take: what it still knew. */
   left?: Facts;
+  /** How much time passed, in milliseconds. */
+  by?: number;
 }
 
 /** Memory that changed without a message: a connection ended, say. */
@@ -276,6 +278,10 @@ export class Recorder {
       }
       case 'moved':
         return row({ is: 'cut', cut: 'path', who: 'client', facts: { ...this.life?.facts } });
+      case 'passed':
+        // What time takes is not the doing of a message from before.
+        this.lastOfClient = undefined;
+        return row({ is: 'cut', cut: 'expire', who: trace.who, facts: { ...this.life?.facts }, by: trace.by });
       case 'swapped':
         if (this.life) this.life.retired = true;
         return row({ is: 'cut', cut: 'swap', who: this.life?.who ?? '', facts: { ...this.life?.facts } });

@@ -23,6 +23,8 @@ export type Trace = { t: number; who: string } & (
   | { is: 'kill'; pid: number; on?: string }
   | { is: 'forgot'; facts: Facts; left: Facts }
   | { is: 'moved' }
+  /** The clock of this life was moved forward, in milliseconds. */
+  | { is: 'passed'; by: number }
   /** From here on another instance is asked. */
   | { is: 'swapped' }
   /** The lab's balancer stands in front, on this port; what comes to it from `near` goes on from `far`. */

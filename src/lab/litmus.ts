@@ -84,6 +84,8 @@ function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
         return 'the store was not wiped';
       return undefined;
     }
+    case 'expire':
+      return (row.by ?? 0) > 0 ? undefined : 'the passing of time left no trace: the clock stood still';
     case 'forget':
       return row.left ? 'the forgetting left no trace: the server still knows what it knew' : undefined;
     case 'path': {

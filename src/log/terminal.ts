@@ -264,6 +264,7 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
     path: `the new address in ${hash(cut.row)}`,
     store: `the wiping in ${hash(cut.row)}`,
     swap: `the swap in ${hash(cut.row)}`,
+    expire: `the passing of time in ${hash(cut.row)}`,
   }[cut.cut];
   const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
   if (outcomes.length === 0)
@@ -372,9 +373,24 @@ function cutInWords(entry: CutRow): string {
       return 'NEW PATH: the client comes back from another address';
     case 'swap':
       return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : 'nothing'}`;
+    case 'expire':
+      return `${durationInWords(entry.by ?? 0)} for ${entry.who} and all its clients; what it remembered until now: ${knew ? '' : 'nothing'}`;
     case 'store':
       return 'STORE LOST: everything that was written down is wiped';
   }
+}
+
+/** `A DAY PASSES`, in the largest unit that is whole. */
+function durationInWords(milliseconds: number): string {
+  const minutes = Math.floor(milliseconds / 60_000);
+  const [count, unit] =
+    minutes >= 1440
+      ? [Math.floor(minutes / 1440), 'DAY']
+      : minutes >= 60
+        ? [Math.floor(minutes / 60), 'HOUR']
+        : [minutes, 'MINUTE'];
+  if (count === 1) return `${unit === 'HOUR' ? 'AN' : 'A'} ${unit} PASSES`;
+  return `${count} ${unit}S PASS`;
 }
 
 /** `read 2 DATA` as a clause. */
