@@ -262,13 +262,11 @@ export class Book {
     }
   }
 
-  /** What this client had filed under the path it spoke from before, as far as it is known that there is one client only. */
+  /** What this client had filed under the path it spoke from before, as far as it is known who that was. */
   private leftOnAnotherPath(key: string): Line | undefined {
     if (!this.seesClient) return undefined;
-    const before = key.slice(0, key.indexOf('['));
-    return [...this.graves.values()].findLast(
-      ({ subject }) => subject !== key && subject.startsWith(`${before}[client`),
-    );
+    const own = withoutPath(key);
+    return [...this.graves.values()].findLast(({ subject }) => subject !== key && withoutPath(subject) === own);
   }
 
   /** `asked`: a message brought it about. What goes without one goes because a path did. */
@@ -344,6 +342,11 @@ export class Book {
     this.server.clear();
     this.awaitingBirth = entry.cut === 'kill' || entry.cut === 'swap';
   }
+}
+
+/** `session[client@2]` as `session[client]`: filed under which client, and not under which of its paths. */
+function withoutPath(subject: string): string {
+  return subject.replace(/@\d+\]$/, ']');
 }
 
 /** Whether a cut takes all memory at once. A new path and the passing of time leave it to the rules what goes. */

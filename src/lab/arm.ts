@@ -116,6 +116,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       world: seededWorld(seed, 'client', time),
       waits: lives.waits,
       design,
+      introduce: (path, name) => note({ t: clock(), who: 'client', is: 'named', path, name }),
     })) as Client;
 
     for (const [index, step] of story.steps.entries()) {

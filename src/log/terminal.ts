@@ -67,7 +67,7 @@ export class TerminalLog {
       case 'packet':
         return this.packet(entry, notes);
       case 'link':
-        return this.rule(entry, `${ends(entry.from, entry.to)}  `, linkInWords(entry), 'plain', false);
+        return this.rule(entry, `${ends(entry)}  `, linkInWords(entry), 'plain', false);
       case 'life':
         return this.life(entry);
       case 'cut':
@@ -101,7 +101,7 @@ export class TerminalLog {
     const lines = wrap(
       [
         ...this.stamp(entry),
-        { text: entry.unsent ? ends(entry.from, entry.to).replace('◀──', '✗──') : ends(entry.from, entry.to) },
+        { text: entry.unsent ? ends(entry).replace('◀──', '✗──') : ends(entry) },
         { text: `  ${entry.kind}`, style: 'bold' },
         { text: ` ${entry.says}` },
       ],
@@ -334,8 +334,9 @@ function armInWords(entry: Entry & { is: 'arm' }): string {
   return `severed arm: ${entry.cut} ${/^\d+$/.test(at) ? `after step ${at}` : `on event “${at}”`}`;
 }
 
-function ends(from: string, to: string): string {
-  return to.startsWith('client') ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
+/** Clients stand on the left. */
+function ends({ from, to, side }: Pick<PacketRow, 'from' | 'to' | 'side'>): string {
+  return side === 'server' ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
 }
 
 function linkInWords({ what, dead, from, opened }: LinkRow): string {
