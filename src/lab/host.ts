@@ -5,14 +5,23 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { type Change, clockSince, type FileSink, fileSink, type Sink } from '../capture/trace.ts';
 import { loadCard } from '../protocols/index.ts';
+import { syncOf } from './journals/sync.ts';
 import { type Because, StateKeeper } from './keeper.ts';
 import { type FromHost, type LifeOptions, storeOf, type ToHost } from './messages.ts';
-import { REAL_WORLD, seededWorld } from './world.ts';
+import { REAL_WORLD, realClock, seededWorld, standingClock } from './world.ts';
 
 /** What the lab asks of a keeper, whichever it is. */
 type Kept = Pick<StateKeeper<unknown, unknown, never>, 'facts' | 'forget'> & { settled?(): Promise<void> };
 
-let begun: Promise<{ keeper: Kept; stop(): Promise<void> }> | undefined;
+interface Begun {
+  /** None where nobody can look into the server. */
+  keeper?: Kept;
+  /** Moves the clock, where it is not that on the wall. */
+  pass(by: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+let begun: Promise<Begun> | undefined;
 let listening = false;
 /** Where traces go now. Only its target changes, so the taps need not know. */
 let file: FileSink | undefined;
@@ -80,14 +89,18 @@ async function hear(message: ToHost): Promise<void> {
     }
     case 'ping':
       // Whoever asks wants to know that all is done that had begun.
-      if (listening) await (await begun)?.keeper.settled?.();
+      if (listening) await (await begun)?.keeper?.settled?.();
       return tell({ is: 'pong' });
     case 'forget': {
       const life = await begun;
-      const facts = (await life?.keeper.forget()) ?? {};
-      tell({ is: 'forgot', facts, left: life?.keeper.facts() ?? {} });
+      if (!life?.keeper) throw new Error('nobody can reach into this server and empty its memory');
+      const facts = await life.keeper.forget();
+      tell({ is: 'forgot', facts, left: life.keeper.facts() });
       return;
     }
+    case 'clock':
+      await (await begun)?.pass(message.by);
+      return tell({ is: 'passed' });
     case 'stop': {
       const life = await begun;
       await life?.stop();
@@ -96,7 +109,7 @@ async function hear(message: ToHost): Promise<void> {
   }
 }
 
-async function begin(options: LifeOptions) {
+async function begin(options: LifeOptions): Promise<Begun> {
   const plain = await loadCard(options.protocol);
   const card = plain?.configure
     ? await plain.configure(options.settings ?? {}, options.folder ?? process.cwd())
@@ -123,19 +136,51 @@ async function begin(options: LifeOptions) {
   }
 
   const observe = options.trace ? sink : undefined;
+  const host = isIP(options.host) ? options.host : (await lookup(options.host)).address;
+  const at = { host, port: options.port };
+  const opening = [...(card.opening ?? [])];
+
+  if (design.runs) {
+    const given = { folder: options.folder ?? process.cwd(), settings: options.settings ?? {} };
+    const server = await design.runs(at, given);
+    port = server.port;
+    const path = `${host}:${port}`;
+    observe?.({ t: clock(), who, is: 'born', pid: process.pid, path, facts: {}, notes: [], unseen: true });
+    tell({ is: 'listening', port, notes: [], opening });
+    return {
+      async pass() {
+        throw new Error('nobody can move the clock of this server');
+      },
+      async stop() {
+        await server.close();
+        untap();
+      },
+    };
+  }
+
   const { diskJournal } = design.holds === 'disk' ? await import('./journals/disk.ts') : { diskJournal: undefined };
   const kill = options.kill;
   const armedAt =
     kill && (kill.moment === 'write' || kill.moment === 'sync')
       ? { at: (await import('./armed.ts')).armedJournal(kill, observe, who, clock) }
       : {};
-  const journal = await diskJournal?.({ folder: options.folder ?? '.', ...armedAt });
+  const journal = await diskJournal?.({
+    folder: options.folder ?? '.',
+    sync: syncOf(options.settings ?? {}),
+    ...armedAt,
+  });
+
+  const standing = options.seed === undefined ? undefined : standingClock(options.passed);
+  const time = standing ?? realClock();
+  /** What has come to its end before anybody can be served waits until then. */
+  let early: (() => void)[] | undefined = [];
 
   const keeping = {
     rules: design.rules,
     wire: card.wire,
     // Each life rolls dice of its own: a secret made after a kill is another one.
-    world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, who),
+    world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, who, time),
+    wake: (at: number | undefined, ring: () => void) => time.wake(at, () => (early ? early.push(ring) : ring())),
     transport: card.transport,
     ...(observe
       ? {
@@ -177,8 +222,7 @@ async function begin(options: LifeOptions) {
     return { keeper, notes: [] };
   }
 
-  const host = isIP(options.host) ? options.host : (await lookup(options.host)).address;
-  const server = await card.serve(keeper, { host, port: options.port }, options.bounds);
+  const server = await card.serve(keeper, at, options.bounds);
   port = server.port;
   observe?.({
     t: clock(),
@@ -189,11 +233,20 @@ async function begin(options: LifeOptions) {
     facts: keeper.facts(),
     notes,
   });
-  tell({ is: 'listening', port, notes, opening: [...(card.opening ?? [])] });
+  const rings = early;
+  early = undefined;
+  for (const ring of rings) ring();
+  tell({ is: 'listening', port, notes, opening });
   listening = true;
 
   return {
     keeper: keeper as never,
+    async pass(by) {
+      if (!standing) throw new Error('only the clock of a seeded run can be moved');
+      observe?.({ t: clock(), who, is: 'passed', by });
+      standing.pass(by);
+      await ('settled' in keeper ? keeper.settled() : keeper.written());
+    },
     async stop() {
       await server.close();
       await journal?.close();
