@@ -25,6 +25,8 @@ export interface Broker {
   /** SIGKILL. */
   kill(): Promise<void>;
   signal(name: NodeJS.Signals): void;
+  /** What it said of its own end. */
+  lastWords(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -33,6 +35,8 @@ export interface OursOptions {
   folder: string;
   port?: number;
   settings?: Settings;
+  /** What `disk` promises: `os` survives a kill of the process, `device` a power cut. */
+  sync?: 'os' | 'device';
   /** The store that several brokers share. */
   store?: string;
   kill?: KillOn;
@@ -48,6 +52,7 @@ export async function ours({
   folder,
   port = 0,
   settings,
+  sync,
   store,
   kill,
   trace,
@@ -66,6 +71,7 @@ export async function ours({
       bounds: { rate: 1_000_000_000, connections: 5000 },
       origin: String(process.hrtime.bigint()),
       ...(settings ? { settings } : {}),
+      ...(sync ? { sync } : {}),
       ...(store ? { store } : {}),
       ...(kill ? { kill } : {}),
       ...(trace ? { trace } : {}),
@@ -79,6 +85,7 @@ export async function ours({
     died: life.died.then(({ signal }) => signal),
     kill: () => life.kill(),
     signal: (name) => void process.kill(life.pid, name),
+    lastWords: async () => (await life.lastWords()).reason,
     stop: () => life.stop(),
   };
 }
@@ -154,6 +161,7 @@ function known(name: string, child: ChildProcess, port: number): Broker {
       await died;
     },
     signal: (signal) => void child.kill(signal),
+    lastWords: async () => '',
     async stop() {
       // Whoever was frozen hears no other signal.
       child.kill('SIGCONT');

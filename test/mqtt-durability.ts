@@ -654,7 +654,7 @@ export async function contestant(design: DesignName): Promise<Contestant | undef
   if (design.startsWith('aedes')) {
     const where = store ? url : state;
     const begin: Begin = ({ port }) => aedes(design, { port, where });
-    return { begin, armed: false, writes: false, versions: [4], silence: 1000, end };
+    return { begin, armed: false, writes: false, versions: [4], silence: 500, end };
   }
   /** The next one does its imports while this one lives. */
   let host: Host = startHost();

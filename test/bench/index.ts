@@ -1,4 +1,4 @@
-// `npm run bench [-- udp dns ftp tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
+// `npm run bench [-- udp dns ftp mqtt tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
 // something side by side in one run; rates are this machine's.
 
 import { execFile } from 'node:child_process';
@@ -16,6 +16,7 @@ import { bare, ours } from './contenders.ts';
 import { dns } from './dns.ts';
 import { ftp } from './ftp.ts';
 import { datagrams, frames } from './load.ts';
+import { mqtt } from './mqtt.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
 
 const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
@@ -40,6 +41,7 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
 
   dns,
   ftp,
+  mqtt,
 
   async tcp(folder) {
     const contenders = [
