@@ -1,6 +1,7 @@
 // What a stranger on a connection may take: a place, a while, some memory. Every TCP server here stands behind this.
 
-import type { Server, Socket } from 'node:net';
+import { type Server, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Bounds, Mouth, Path } from '../protocols/shapes.ts';
 import { pathOf } from './paths.ts';
 
@@ -10,14 +11,39 @@ export interface Crowd extends Mouth {
   settled(path: Path): void;
   /** Reads no more from a peer until `caughtUp` resolves. */
   hold(path: Path, caughtUp: Promise<void>): void;
-  /** The guest goes on through this socket, such as TLS over the one it came by; the one it came by ends with it. */
-  exchange(path: Path, socket: Socket): void;
+  /** The guest goes on through this stream, such as TLS over the socket it came by; that socket ends with it. */
+  exchange(path: Path, stream: Duplex): void;
+  /** Another door to the same house: whoever comes by it counts as much, under a path with another suffix. */
+  also(server: Server, suffix: Suffix, admitted: Admitted): void;
   /** Drops everybody. */
   disperse(): void;
 }
 
+/** Ends a path, where one address and port may come by several doors. */
+export type Suffix = '' | '/tcp' | '/tls' | '/ws';
+
+type Admitted = (socket: Socket, path: Path) => void;
+
+/** How a crowd is spoken to. */
+export interface Manner {
+  suffix?: Suffix;
+  /** What is said to one guest in one turn of the loop leaves in one write, for a server that says many small things to many. */
+  gathers?: boolean;
+  /** A guest does not read what it is told: the network holds all that it can for it. */
+  lagging?(path: Path): void;
+  /** And has read all of it since. */
+  caughtUp?(path: Path): void;
+}
+
 interface Guest {
+  path: Path;
+  /** What it came by. */
   socket: Socket;
+  /** What it is spoken to through: the same, or TLS over it, say. */
+  stream: Duplex;
+  /** Said in this turn, and not written yet; and how much that is, in bytes. */
+  said: Buffer[];
+  saidBytes: number;
   /** Runs out on a guest that has not finished its first request. */
   newcomer: NodeJS.Timeout | undefined;
   /** Runs out on a guest that does not read what it is told. */
@@ -32,48 +58,101 @@ interface Guest {
 const FAREWELL = 1_000;
 /** How much of what it says after that is read, in bytes. */
 const DROPPED = 1 << 20;
+/** What is gathered for one guest before it is written within the turn, in bytes: whether it reads will be known the sooner. */
+const GATHERED = 1 << 16;
 
-/**
- * Stands in front of `server` and hands over only the connections that it admits. `suffix` ends every path, where a protocol
- * speaks over UDP as well.
- */
-export function crowd(
-  server: Server,
-  bounds: Bounds,
-  admitted: (socket: Socket, path: Path) => void,
-  suffix: '' | '/tcp' = '',
-): Crowd {
+/** Stands in front of `server` and hands over only the connections that it admits. */
+export function crowd(server: Server, bounds: Bounds, admitted: Admitted, manner: Manner = {}): Crowd {
   /** In order of arrival, so that the first newcomer found is the oldest. */
   const guests = new Map<Path, Guest>();
+  /** Those to whom something was said in this turn. */
+  let spokenTo: Guest[] = [];
 
-  server.on('connection', (socket: Socket) => {
-    // A peer may reset whenever it likes; that ends its connection, and `close` reports it.
-    socket.on('error', () => {});
-    if (guests.size >= bounds.connections) makeRoom(guests);
-    if (guests.size >= bounds.connections || socket.remoteAddress === undefined) {
-      socket.resetAndDestroy();
+  function also(door: Server, suffix: Suffix, greeted: Admitted): void {
+    door.on('connection', (socket: Socket) => {
+      // A peer may reset whenever it likes; that ends its connection, and `close` reports it.
+      socket.on('error', () => {});
+      if (guests.size >= bounds.connections) makeRoom(guests);
+      if (guests.size >= bounds.connections || socket.remoteAddress === undefined) {
+        socket.resetAndDestroy();
+        return;
+      }
+      const path = pathOf(socket.remoteAddress, socket.remotePort) + suffix;
+      const guest: Guest = {
+        path,
+        socket,
+        stream: socket,
+        said: [],
+        saidBytes: 0,
+        newcomer: setTimeout(() => socket.destroy(), bounds.handshake).unref(),
+        stalled: undefined,
+        leaving: undefined,
+        holds: 0,
+      };
+      guests.set(path, guest);
+      socket.setTimeout(bounds.idle, () => socket.destroy());
+      socket.on('close', () => {
+        clearTimeout(guest.newcomer);
+        clearTimeout(guest.stalled);
+        clearTimeout(guest.leaving);
+        if (guests.get(path) === guest) guests.delete(path);
+      });
+      greeted(socket, path);
+    });
+  }
+
+  function gather(guest: Guest, bytes: Buffer): void {
+    if (guest.said.length === 0) {
+      if (spokenTo.length === 0) setImmediate(letOut);
+      spokenTo.push(guest);
+    }
+    guest.said.push(bytes);
+    guest.saidBytes += bytes.length;
+    if (guest.saidBytes > GATHERED) flush(guest);
+  }
+
+  function letOut(): void {
+    const turn = spokenTo;
+    spokenTo = [];
+    for (const guest of turn) flush(guest);
+  }
+
+  function flush(guest: Guest): void {
+    const { said } = guest;
+    const bytes = said.length > 1 ? Buffer.concat(said, guest.saidBytes) : said[0];
+    if (!bytes) return;
+    said.length = 0;
+    guest.saidBytes = 0;
+    write(guest, bytes);
+  }
+
+  function write(guest: Guest, bytes: Buffer): void {
+    const { path, stream } = guest;
+    if (!stream.writable) return;
+    // A long write may have left at once, whatever the stream says of it.
+    if (stream.write(bytes) || stream.writableLength === 0) return;
+    if (guest.stalled) {
+      // It was given time to read, and what it was told since has grown beyond all bounds.
+      if (stream.writableLength > bounds.unread) stream.destroy();
       return;
     }
-    const path = pathOf(socket.remoteAddress, socket.remotePort) + suffix;
-    const guest: Guest = {
-      socket,
-      newcomer: setTimeout(() => socket.destroy(), bounds.handshake).unref(),
-      stalled: undefined,
-      leaving: undefined,
-      holds: 0,
-    };
-    guests.set(path, guest);
-    socket.setTimeout(bounds.idle, () => socket.destroy());
-    socket.on('close', () => {
-      clearTimeout(guest.newcomer);
+    // Who does not read is not read from either: its requests wait in its own machine.
+    guest.stalled = setTimeout(() => stream.destroy(), bounds.stall).unref();
+    pause(guest);
+    stream.once('drain', () => {
       clearTimeout(guest.stalled);
-      clearTimeout(guest.leaving);
-      if (guests.get(path) === guest) guests.delete(path);
+      guest.stalled = undefined;
+      resume(guest);
+      manner.caughtUp?.(path);
     });
-    admitted(socket, path);
-  });
+    manner.lagging?.(path);
+  }
+
+  also(server, manner.suffix ?? '', admitted);
 
   return {
+    also,
+
     settled(path) {
       const guest = guests.get(path);
       if (!guest?.newcomer) return;
@@ -88,65 +167,57 @@ export function crowd(
       void caughtUp.then(() => resume(guest));
     },
 
-    exchange(path, socket) {
-      socket.on('error', () => {});
+    exchange(path, stream) {
+      stream.on('error', () => {});
       const guest = guests.get(path);
-      if (!guest) return void socket.destroy();
+      if (!guest) return void stream.destroy();
+      guest.stream = stream;
+      // TLS moves the bytes itself, and the socket beneath sees nothing of them; what else there is leaves that to the socket.
+      const moves = stream instanceof Socket ? stream : guest.socket;
       guest.socket.setTimeout(0);
-      guest.socket = socket;
-      socket.setTimeout(bounds.idle, () => socket.destroy());
+      moves.setTimeout(bounds.idle, () => stream.destroy());
     },
 
     say(to, bytes) {
       const guest = guests.get(to);
-      if (!guest?.socket.writable || guest.socket.write(bytes)) return;
-      const { socket } = guest;
-      if (guest.stalled) {
-        // It was given time to read, and what it was told since has grown beyond all bounds.
-        if (socket.writableLength > bounds.unread) socket.destroy();
-        return;
-      }
-      // Who does not read is not read from either: its requests wait in its own machine.
-      guest.stalled = setTimeout(() => socket.destroy(), bounds.stall).unref();
-      pause(guest);
-      socket.once('drain', () => {
-        clearTimeout(guest.stalled);
-        guest.stalled = undefined;
-        resume(guest);
-      });
+      if (!guest) return;
+      if (manner.gathers) gather(guest, bytes);
+      else write(guest, bytes);
     },
 
     hangUp(to) {
       const guest = guests.get(to);
       if (!guest || guest.leaving) return;
-      const { socket } = guest;
-      guest.leaving = setTimeout(() => socket.destroy(), FAREWELL).unref();
+      flush(guest);
+      const { stream } = guest;
+      guest.leaving = setTimeout(() => stream.destroy(), FAREWELL).unref();
       // What still arrives is read and dropped: unread bytes would turn our FIN into a reset that overtakes our last word. Who
       // has much more to say than that is not read any further, and has until the end of the farewell to hear it.
       let dropped = 0;
-      socket
+      stream
         .removeAllListeners('data')
         .on('data', (chunk: Buffer) => {
           dropped += chunk.length;
-          if (dropped > DROPPED) socket.pause();
+          if (dropped > DROPPED) stream.pause();
         })
         .resume();
-      socket.end();
+      stream.end();
     },
 
     disperse() {
-      for (const guest of guests.values()) guest.socket.destroy();
+      letOut();
+      for (const guest of guests.values()) guest.stream.destroy();
     },
   };
 }
 
 function pause(guest: Guest): void {
   guest.holds++;
-  if (!guest.leaving) guest.socket.pause();
+  if (!guest.leaving) guest.stream.pause();
 }
 
 function resume(guest: Guest): void {
-  if (--guest.holds === 0) guest.socket.resume();
+  if (--guest.holds === 0) guest.stream.resume();
 }
 
 /** The oldest guest that has not finished its first request goes; when all have, nobody does and the newcomer is turned away. */
@@ -154,7 +225,9 @@ function makeRoom(guests: Map<Path, Guest>): void {
   for (const [path, guest] of guests) {
     if (!guest.newcomer) continue;
     guests.delete(path);
-    guest.socket.resetAndDestroy();
+    // Nobody can reset a connection through what lies over it.
+    if (guest.stream === guest.socket) guest.socket.resetAndDestroy();
+    else guest.stream.destroy();
     return;
   }
 }

@@ -62,7 +62,7 @@ export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partia
         keeper.part(from);
       });
     },
-    '/tcp',
+    { suffix: '/tcp' },
   );
 
   keeper.attach({
