@@ -262,13 +262,11 @@ export class Book {
     }
   }
 
-  /** What this client had filed under the path it spoke from before, as far as it is known that there is one client only. */
+  /** What this client had filed under the path it spoke from before, as far as it is known who that was. */
   private leftOnAnotherPath(key: string): Line | undefined {
     if (!this.seesClient) return undefined;
-    const before = key.slice(0, key.indexOf('['));
-    return [...this.graves.values()].findLast(
-      ({ subject }) => subject !== key && subject.startsWith(`${before}[client`),
-    );
+    const own = withoutPath(key);
+    return [...this.graves.values()].findLast(({ subject }) => subject !== key && withoutPath(subject) === own);
   }
 
   /** `asked`: a message brought it about. What goes without one goes because a path did. */
@@ -281,7 +279,7 @@ export class Book {
       memory.delete(subject);
       if (!line || ofClient) return;
       this.bury({ ...line, gone: row });
-      if (outcome?.fate === 'KEPT' && !asked && this.watched?.cut.cut === 'path')
+      if (outcome?.fate === 'KEPT' && !asked && this.watched && !takes(this.watched.cut))
         Object.assign(outcome, { fate: 'LOST', gone: row });
       return;
     }
@@ -331,19 +329,29 @@ export class Book {
       return;
     }
     const lines = [...this.server.values()];
-    const takes = entry.cut !== 'path';
+    const taken = takes(entry);
     const gone = { gone: entry.row, ...(entry.cut === 'swap' ? { leftBehind: true as const } : {}) };
-    const fate = takes ? { fate: 'LOST' as const, ...gone } : { fate: 'KEPT' as const };
+    const fate = taken ? { fate: 'LOST' as const, ...gone } : { fate: 'KEPT' as const };
     this.watched = {
       cut: entry,
       outcomes: lines.map(({ subject, known, written }) => ({ subject, known, written, ...fate })),
     };
     this.accounts.push(this.watched);
-    if (!takes) return;
+    if (!taken) return;
     for (const line of lines) this.bury({ ...line, ...gone });
     this.server.clear();
     this.awaitingBirth = entry.cut === 'kill' || entry.cut === 'swap';
   }
+}
+
+/** `session[client@2]` as `session[client]`: filed under which client, and not under which of its paths. */
+function withoutPath(subject: string): string {
+  return subject.replace(/@\d+\]$/, ']');
+}
+
+/** Whether a cut takes all memory at once. A new path and the passing of time leave it to the rules what goes. */
+function takes({ cut }: CutRow): boolean {
+  return cut !== 'path' && cut !== 'expire';
 }
 
 /** A row as the log numbers it. */

@@ -22,7 +22,11 @@ export type Trace = { t: number; who: string } & (
   | { is: 'died'; signal: string | null; code: number | null }
   | { is: 'kill'; pid: number; on?: string }
   | { is: 'forgot'; facts: Facts; left: Facts }
+  /** Who speaks on this path from its last connection on, where one process plays several clients. */
+  | { is: 'named'; path: Path; name: string }
   | { is: 'moved' }
+  /** The clock of this life was moved forward, in milliseconds. */
+  | { is: 'passed'; by: number }
   /** From here on another instance is asked. */
   | { is: 'swapped' }
   /** The lab's balancer stands in front, on this port; what comes to it from `near` goes on from `far`. */

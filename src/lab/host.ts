@@ -7,9 +7,16 @@ import { clockSince, type FileSink, fileSink, type Sink } from '../capture/trace
 import { loadCard } from '../protocols/index.ts';
 import { StateKeeper } from './keeper.ts';
 import type { FromHost, LifeOptions, ToHost } from './messages.ts';
-import { REAL_WORLD, seededWorld } from './world.ts';
+import { REAL_WORLD, realClock, seededWorld, standingClock } from './world.ts';
 
-let begun: Promise<{ keeper: StateKeeper<unknown, unknown, never>; stop(): Promise<void> }> | undefined;
+interface Begun {
+  keeper: StateKeeper<unknown, unknown, never>;
+  /** Moves the clock, where it is not that on the wall. */
+  pass(by: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+let begun: Promise<Begun> | undefined;
 /** Where traces go now. Only its target changes, so the taps need not know. */
 let file: FileSink | undefined;
 const sink: Sink = (trace) => file?.sink(trace);
@@ -79,6 +86,9 @@ async function hear(message: ToHost): Promise<void> {
       tell({ is: 'forgot', facts, left: life?.keeper.facts() ?? {} });
       return;
     }
+    case 'clock':
+      await (await begun)?.pass(message.by);
+      return tell({ is: 'passed' });
     case 'stop': {
       const life = await begun;
       await life?.stop();
@@ -87,7 +97,7 @@ async function hear(message: ToHost): Promise<void> {
   }
 }
 
-async function begin(options: LifeOptions) {
+async function begin(options: LifeOptions): Promise<Begun> {
   const plain = await loadCard(options.protocol);
   const card = plain?.configure
     ? await plain.configure(options.settings ?? {}, options.folder ?? process.cwd())
@@ -123,11 +133,17 @@ async function begin(options: LifeOptions) {
       : {}),
   });
 
+  const standing = options.seed === undefined ? undefined : standingClock(options.passed);
+  const time = standing ?? realClock();
+  /** What has come to its end before anybody can be served waits until then. */
+  let early: (() => void)[] | undefined = [];
+
   const { keeper, notes } = await StateKeeper.open({
     rules: design.rules,
     wire: card.wire,
     // Each life rolls dice of its own: a secret made after a kill is another one.
-    world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, who),
+    world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, who, time),
+    wake: (at, ring) => time.wake(at, () => (early ? early.push(ring) : ring())),
     transport: card.transport,
     journal,
     ...(observe
@@ -156,10 +172,19 @@ async function begin(options: LifeOptions) {
     facts: keeper.facts(),
     notes,
   });
+  const rings = early;
+  early = undefined;
+  for (const ring of rings) ring();
   tell({ is: 'listening', port, notes, opening: [...(card.opening ?? [])] });
 
   return {
     keeper: keeper as never,
+    async pass(by) {
+      if (!standing) throw new Error('only the clock of a seeded run can be moved');
+      observe?.({ t: clock(), who, is: 'passed', by });
+      standing.pass(by);
+      await keeper.written();
+    },
     async stop() {
       await server.close();
       await journal?.close();

@@ -4,6 +4,7 @@
 import type { Entry } from '../capture/records.ts';
 import { record } from '../capture/records.ts';
 import type { AnyCard } from '../protocols/index.ts';
+import type { Side } from '../wire/wire.ts';
 import { type Arm, playArm } from './arm.ts';
 import { discardHost, type Host, startHost } from './lives.ts';
 import { CUTS, type Cut, type CutKind, middleOf, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
@@ -84,6 +85,8 @@ function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
         return 'the store was not wiped';
       return undefined;
     }
+    case 'expire':
+      return (row.by ?? 0) > 0 ? undefined : 'the passing of time left no trace: the clock stood still';
     case 'forget':
       return row.left ? 'the forgetting left no trace: the server still knows what it knew' : undefined;
     case 'path': {
@@ -105,11 +108,18 @@ function saidByClient(entries: readonly Entry[]): string[] {
     if (entry.is === 'step') aside = entry.aside;
     if (entry.is === 'life') aside = false;
     if (aside) continue;
-    if (entry.is === 'packet' && entry.side === 'client') said.push(`${entry.kind} ${entry.says}`.trimEnd());
-    if (entry.is === 'link' && entry.what === 'connected') said.push('connect');
-    if (entry.is === 'link' && entry.what === 'refused') said.push('be refused');
+    if (entry.is === 'packet' && entry.side === 'client')
+      said.push(`${by(entry)}${entry.kind} ${entry.says}`.trimEnd());
+    if (entry.is === 'link' && entry.what === 'connected') said.push(`${by(entry)}connect`);
+    if (entry.is === 'link' && entry.what === 'refused') said.push(`${by(entry)}be refused`);
   }
   return said;
+}
+
+/** Who did it, where there are several with names: `sleeper: `, from whichever address. */
+function by({ from, side }: { from: string; side: Side }): string {
+  const [who = ''] = from.split(/@\d+/);
+  return side === 'server' || who.startsWith('client') ? '' : `${who}: `;
 }
 
 function difference(control: string[], severed: string[]): { more: string[]; less: string[] } {

@@ -67,7 +67,7 @@ export class TerminalLog {
       case 'packet':
         return this.packet(entry, notes);
       case 'link':
-        return this.rule(entry, `${ends(entry.from, entry.to)}  `, linkInWords(entry), 'plain', false);
+        return this.rule(entry, `${ends(entry)}  `, linkInWords(entry), 'plain', false);
       case 'life':
         return this.life(entry);
       case 'cut':
@@ -101,7 +101,7 @@ export class TerminalLog {
     const lines = wrap(
       [
         ...this.stamp(entry),
-        { text: entry.unsent ? ends(entry.from, entry.to).replace('◀──', '✗──') : ends(entry.from, entry.to) },
+        { text: entry.unsent ? ends(entry).replace('◀──', '✗──') : ends(entry) },
         { text: `  ${entry.kind}`, style: 'bold' },
         { text: ` ${entry.says}` },
       ],
@@ -264,6 +264,7 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
     path: `the new address in ${hash(cut.row)}`,
     store: `the wiping in ${hash(cut.row)}`,
     swap: `the swap in ${hash(cut.row)}`,
+    expire: `the passing of time in ${hash(cut.row)}`,
   }[cut.cut];
   const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
   if (outcomes.length === 0)
@@ -333,8 +334,9 @@ function armInWords(entry: Entry & { is: 'arm' }): string {
   return `severed arm: ${entry.cut} ${/^\d+$/.test(at) ? `after step ${at}` : `on event “${at}”`}`;
 }
 
-function ends(from: string, to: string): string {
-  return to.startsWith('client') ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
+/** Clients stand on the left. */
+function ends({ from, to, side }: Pick<PacketRow, 'from' | 'to' | 'side'>): string {
+  return side === 'server' ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
 }
 
 function linkInWords({ what, dead, from, opened }: LinkRow): string {
@@ -372,9 +374,24 @@ function cutInWords(entry: CutRow): string {
       return 'NEW PATH: the client comes back from another address';
     case 'swap':
       return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : 'nothing'}`;
+    case 'expire':
+      return `${durationInWords(entry.by ?? 0)} for ${entry.who} and all its clients; what it remembered until now: ${knew ? '' : 'nothing'}`;
     case 'store':
       return 'STORE LOST: everything that was written down is wiped';
   }
+}
+
+/** `A DAY PASSES`, in the largest unit that is whole. */
+function durationInWords(milliseconds: number): string {
+  const minutes = Math.floor(milliseconds / 60_000);
+  const [count, unit] =
+    minutes >= 1440
+      ? [Math.floor(minutes / 1440), 'DAY']
+      : minutes >= 60
+        ? [Math.floor(minutes / 60), 'HOUR']
+        : [minutes, 'MINUTE'];
+  if (count === 1) return `${unit === 'HOUR' ? 'AN' : 'A'} ${unit} PASSES`;
+  return `${count} ${unit}S PASS`;
 }
 
 /** `read 2 DATA` as a clause. */

@@ -116,6 +116,11 @@ export interface ClientOptions extends Address {
   waits: Waits;
   /** Where the client itself holds the state, it is the client that makes the designs differ. */
   design: string;
+  /**
+   * For a client that plays several: tells the log who speaks on a path, once for each connection, as soon as its path is known.
+   * Without it all are `client`.
+   */
+  introduce?: (path: Path, name: string) => void;
 }
 
 /**

@@ -119,6 +119,7 @@ describe('amnesia litmus udp-echo', () => {
       ['path', 'untouched', ['1', '2', '3']],
       ['kill', 'untouched', ['1', '2', '3']],
       ['swap', 'untouched', ['1', '2', '3']],
+      ['expire', 'untouched', ['1', '2', '3']],
     ]);
   });
 
@@ -169,6 +170,7 @@ describe('help and completion', () => {
       'forget',
       'path',
       'swap',
+      'expire',
       'store',
       'none',
     ]);
