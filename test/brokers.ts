@@ -40,8 +40,6 @@ export interface OursOptions {
   /** The store that several brokers share. */
   store?: string;
   kill?: KillOn;
-  /** Where the tap writes; only with it can a kill be bound to a message. */
-  trace?: string;
   host?: Host;
   who?: string;
 }
@@ -55,7 +53,6 @@ export async function ours({
   sync,
   store,
   kill,
-  trace,
   host,
   who,
 }: OursOptions): Promise<Broker> {
@@ -74,7 +71,6 @@ export async function ours({
       ...(sync ? { sync } : {}),
       ...(store ? { store } : {}),
       ...(kill ? { kill } : {}),
-      ...(trace ? { trace } : {}),
     },
     host,
   );

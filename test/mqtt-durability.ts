@@ -662,14 +662,13 @@ export async function contestant(design: DesignName): Promise<Contestant | undef
     async begin({ port, nth, kill }) {
       const used = host;
       host = startHost();
-      const trace = kill ? { kill, trace: join(folder.path, `trace-${nth % 2}`) } : {};
       return ours({
         design,
         folder: state,
         port,
         host: used,
         who: `broker/${nth}`,
-        ...trace,
+        ...(kill ? { kill } : {}),
         ...(store ? { store: url } : {}),
       });
     },
