@@ -24,7 +24,7 @@
 // Which version is spoken is said once, in CONNECT: nothing in a later packet tells, so whoever reads it has to remember. Clauses
 // are cited by their numbers, `MQTT-3.1.2-4`, as they stand in the version that the packet is of; the two count them differently.
 
-import { byteAt, type Reader, type Spec, WireError, type Writer } from '../../wire/fields.ts';
+import { byteAt, type Reader, type Spec, u16At, WireError, type Writer } from '../../wire/fields.ts';
 import { printable, quoted } from '../../wire/printable.ts';
 import type { Lean, Seen, Side, Wire } from '../../wire/wire.ts';
 
@@ -998,15 +998,15 @@ function readPacket(reader: Reader, from: Side, seen: Seen): Message {
   if (length !== reader.left)
     refuse(`${length} bytes are announced and ${reader.left} follow`, start + 1, 'MQTT 5 §2.1.4');
   const version = type !== CONNECT && seen.get('version') === '5' ? 5 : 4;
-  const message = type === CONNECT ? readConnect(reader, seen) : readBody(reader, type, first, version, from);
+  const message = type === CONNECT ? readConnect(reader, seen) : readBody(reader, type, first, version, from, seen);
   if (reader.left > 0) refuse(`${reader.left} bytes too many`, reader.at, 'MQTT 5 §4.13');
   return message;
 }
 
-function readBody(reader: Reader, type: number, first: number, version: Version, from: Side): Message {
+function readBody(reader: Reader, type: number, first: number, version: Version, from: Side, seen: Seen): Message {
   switch (type) {
     case PUBLISH:
-      return readPublish(reader, first, version, from);
+      return readPublish(reader, first, version, from, seen);
     case PUBACK:
     case PUBREC:
     case PUBREL:
@@ -1062,10 +1062,10 @@ function readBody(reader: Reader, type: number, first: number, version: Version,
 
 type Of<T extends Message['type']> = Extract<Message, { type: T }>;
 
-function readPublish(reader: Reader, first: number, version: Version, from: Side): Message {
+function readPublish(reader: Reader, first: number, version: Version, from: Side, seen: Seen): Message {
   const { at } = reader;
   const qos = ((first >>> 1) & 3) as QoS;
-  const topic = readTopic(reader, version, TOPIC_LENGTH, TOPIC);
+  const topic = readPublished(reader, version, seen);
   const id = qos > 0 ? packetId(reader, version) : 0;
   const properties = readProperties(reader, version, PUBLISH, '', from);
   if (topic === '' && properties.topicAlias === undefined)
@@ -1223,13 +1223,13 @@ function readProperties(reader: Reader, version: Version, type: number, where = 
   let scattered = false;
   while (reader.left > 0) {
     const identifierAt = reader.at;
-    const property = readProperty(reader, version, type, `${where}prop${order.length + 1}`, properties);
+    const nth = reader.fields ? `${where}prop${order.length + 1}` : '';
+    const property = readProperty(reader, version, type, nth, properties);
     const { identifier, key } = property;
-    const before = order.lastIndexOf(identifier);
-    if (before >= 0) {
+    if (order.includes(identifier)) {
       if (key !== 'user' && (key !== 'subscriptionId' || type !== PUBLISH))
         refuse(`${property.label} stands twice`, identifierAt, 'MQTT 5 §2.2.2.2', CODE.protocolError);
-      if (before !== order.length - 1) scattered = true;
+      if (order.at(-1) !== identifier) scattered = true;
     }
     if (from === 'client' && type === PUBLISH && key === 'subscriptionId')
       refuse('a client names a subscription in PUBLISH', identifierAt, 'MQTT-3.3.4-6', CODE.protocolError);
@@ -1435,6 +1435,31 @@ function readTopic(reader: Reader, version: Version, length: Spec<number>, spec:
     refuse(`${spec.label} has a wildcard`, at + wild, 'MQTT-3.3.2-2', CODE.topicNameInvalid);
   }
   return textOf(reader, version, spec, size, marks);
+}
+
+/**
+ * The topic of a PUBLISH. Who publishes mostly does so under the same topic as the time before: that one, noted under `topic`, need not be
+ * judged and made into a string again.
+ */
+function readPublished(reader: Reader, version: Version, seen: Seen): string {
+  const { at, bytes } = reader;
+  const before = seen.get('topic');
+  if (before !== undefined && !reader.fields && standsAt(before, bytes, at, reader.end)) {
+    reader.at = at + 2 + before.length;
+    return before;
+  }
+  const topic = readTopic(reader, version, TOPIC_LENGTH, TOPIC);
+  // Only of ASCII are the characters the bytes.
+  if (topic !== '' && topic.length === reader.at - at - 2) seen.set('topic', topic);
+  return topic;
+}
+
+/** Whether this text, which is ASCII, stands at `at` with its length before it. */
+function standsAt(text: string, bytes: Buffer, at: number, end: number): boolean {
+  const { length } = text;
+  if (at + 2 + length > end || u16At(bytes, at) !== length) return false;
+  for (let nth = 0; nth < length; nth++) if (text.charCodeAt(nth) !== byteAt(bytes, at + 2 + nth)) return false;
+  return true;
 }
 
 /** A filter: `#` only as its last level, `+` only as a level of its own (MQTT 5 §4.7.1). */
