@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { Book } from '../capture/ledger.ts';
 import { type Entry, Recorder } from '../capture/records.ts';
 import { clockSince, readTraces, type Trace } from '../capture/trace.ts';
+import { promiseOf } from '../lab/journals/sync.ts';
 import { type Succession, succession } from '../lab/succession.ts';
 import { temporaryFolder } from '../lab/tidy.ts';
 import { jsonLine } from '../log/jsonl.ts';
@@ -40,10 +41,11 @@ export interface ServeOptions {
   active?: string | undefined;
   cert?: string | undefined;
   key?: string | undefined;
+  sync?: string | undefined;
 }
 
 /** What a protocol may be told, beside where it listens. */
-const SETTINGS = ['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key'] as const;
+const SETTINGS = ['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key', 'sync'] as const;
 /** Those that name a file or a folder. A list of users is one only if there is such a file. */
 const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key'];
 
@@ -66,7 +68,8 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
       `${options.host} can be reached by others, and anybody there could use this server. Type: amnesia serve ${name} --host ${options.host} --expose`,
     );
 
-  const holds = card.designs[design]?.holds;
+  const held = card.designs[design];
+  const holds = held?.holds;
   // A library that comes with a server has to be somewhere as well.
   const keeps = card.takes?.includes('root') && options.root === undefined;
   if (options.stateDir !== undefined && holds !== 'disk' && !keeps)
@@ -81,7 +84,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const signals = stopSignals();
   const temporary = logs ? temporaryFolder() : undefined;
   const traces = temporary?.path;
-  const writes = card.designs[design]?.holds === 'disk';
+  const writes = holds === 'disk';
   const folder =
     options.stateDir ??
     join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'amnesia', `${card.name}-${design}`);
@@ -115,7 +118,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     notice(
       `${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`,
     );
-    for (const line of wrap([{ text: `what an answer means: ${card.designs[design]?.promises}` }], out.look, 2))
+    for (const line of wrap([{ text: `what an answer means: ${held ? promiseOf(held, settings) : ''}` }], out.look, 2))
       notice(line.map(({ text }) => text).join(''));
     if (writes) notice(`it writes to ${folder}`);
     if (settings.secret !== undefined && options.secret === undefined)

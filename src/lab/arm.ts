@@ -24,6 +24,8 @@ export interface ArmOptions {
   seed: number;
   /** `process.hrtime.bigint()` when the run began. */
   origin: bigint;
+  /** What a person has set, beside what the lab gives to all instances alike. */
+  settings?: Settings;
   /** Shows what happens while the server is dead as well. */
   asides?: boolean;
   /** Called when a step is over and everything it caused has been written down. */
@@ -101,7 +103,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         seed,
         trace: tracePath,
         origin: String(origin),
-        settings: settingsFor(story.card, design, seed),
+        settings: { ...settingsFor(story.card, design, seed), ...options.settings },
       },
       balanced: cut?.is === 'swap',
       calls: story.card.calls,

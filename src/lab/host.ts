@@ -5,6 +5,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { clockSince, type FileSink, fileSink, type Sink } from '../capture/trace.ts';
 import { loadCard } from '../protocols/index.ts';
+import { syncOf } from './journals/sync.ts';
 import { StateKeeper } from './keeper.ts';
 import type { FromHost, LifeOptions, ToHost } from './messages.ts';
 import { REAL_WORLD, realClock, seededWorld, standingClock } from './world.ts';
@@ -129,6 +130,7 @@ async function begin(options: LifeOptions): Promise<Begun> {
   const kill = options.kill;
   const journal = await diskJournal?.({
     folder: options.folder ?? '.',
+    sync: syncOf(options.settings ?? {}),
     ...(kill && (kill.moment === 'write' || kill.moment === 'sync')
       ? { at: (await import('./armed.ts')).armedJournal(kill, observe, who, clock) }
       : {}),
