@@ -30,4 +30,9 @@ export const SYLLABUS: readonly Lesson[] = [
     tells: 'everything is filed under the connection, and a client that carries it all can come back',
     load: async () => (await import('./ftp.ts')).story as unknown as Story,
   },
+  {
+    protocol: 'mqtt',
+    tells: 'a letter box under your name, which a kill empties unless it is written down',
+    load: async () => (await import('./mqtt.ts')).story as unknown as Story,
+  },
 ];

@@ -164,7 +164,7 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('users', {
             type: 'string',
             requiresArg: true,
-            describe: 'ftp: name:password, comma-separated, or a file of such lines; they may write',
+            describe: 'ftp, mqtt: name:password, comma-separated, or a file of such lines; who may write, or connect',
           })
           .option('anonymous', {
             choices: ['no', 'read', 'write'] as const,
@@ -176,8 +176,29 @@ export async function run(args: readonly string[]): Promise<number> {
             requiresArg: true,
             describe: 'ftp: whether PORT and EPRT are taken; off with --expose',
           })
-          .option('cert', { type: 'string', requiresArg: true, describe: 'ftp: a certificate for TLS, in a PEM file' })
-          .option('key', { type: 'string', requiresArg: true, describe: 'ftp: its private key, in a PEM file' })
+          .option('acl', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'mqtt: a file of lines "allow|deny user|* read|write filter"',
+          })
+          .option('tls', {
+            type: 'number',
+            requiresArg: true,
+            coerce: whole('--tls', 1, 65_535),
+            describe: 'mqtt: a port for TLS as well',
+          })
+          .option('ws', {
+            type: 'number',
+            requiresArg: true,
+            coerce: whole('--ws', 1, 65_535),
+            describe: 'mqtt: a port for WebSocket as well',
+          })
+          .option('cert', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'ftp, mqtt: a certificate for TLS, in a PEM file',
+          })
+          .option('key', { type: 'string', requiresArg: true, describe: 'ftp, mqtt: its private key, in a PEM file' })
           .option('log', { choices: LEVELS, describe: 'the live log; without it nothing is tapped' })
           .example('$0 serve udp-echo --log default', 'then: nc -u 127.0.0.1 7007')
           .example('$0 serve tcp-session/disk --state-dir ./state', 'kill it and start it again'),

@@ -41,13 +41,29 @@ export interface ServeOptions {
   active?: string | undefined;
   cert?: string | undefined;
   key?: string | undefined;
+  acl?: string | undefined;
+  tls?: number | undefined;
+  ws?: number | undefined;
   sync?: string | undefined;
 }
 
 /** What a protocol may be told, beside where it listens. */
-const SETTINGS = ['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key', 'sync'] as const;
+const SETTINGS = [
+  'zone',
+  'secret',
+  'root',
+  'users',
+  'anonymous',
+  'active',
+  'cert',
+  'key',
+  'acl',
+  'tls',
+  'ws',
+  'sync',
+] as const;
 /** Those that name a file or a folder. A list of users is one only if there is such a file. */
-const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key'];
+const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key', 'acl'];
 
 /** A trace file that has grown so long, in bytes, is followed by a new one. */
 const LONG = 8 << 20;
@@ -144,7 +160,7 @@ function settingsOf(card: AnyCard, design: string, options: ServeOptions): Setti
   const takes = [...(card.takes ?? []), ...(card.designs[design]?.takes ?? [])];
   const settings: Record<string, string> = {};
   for (const setting of SETTINGS) {
-    const given = options[setting];
+    const given = options[setting]?.toString();
     if (given === undefined) continue;
     if (!takes.includes(setting))
       throw new UsageError(`--${setting} means nothing to ${name}. Type: amnesia serve ${name}`);

@@ -11,6 +11,7 @@ const LOADERS = {
   dns: async () => (await import('./dns/index.ts')).card as AnyCard,
   'tcp-session': async () => (await import('./tcp-session/index.ts')).card as AnyCard,
   ftp: async () => (await import('./ftp/index.ts')).card as AnyCard,
+  mqtt: async () => (await import('./mqtt/index.ts')).card as AnyCard,
 } satisfies Record<string, () => Promise<AnyCard>>;
 
 export const PROTOCOLS = Object.keys(LOADERS);

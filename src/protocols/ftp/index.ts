@@ -1,12 +1,12 @@
 // The card of ftp: one server, and two clients, one of which carries what the server will forget.
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
-import { createSecureContext } from 'node:tls';
+import { join } from 'node:path';
 import { type Folder, openFolder } from '../../served/folder.ts';
 import { furnish } from '../../served/library.ts';
+import { certificateIn, digest, throwaway, usersIn } from '../../served/settings.ts';
 import { printable } from '../../wire/printable.ts';
 import { type Card, SettingError, type Settings } from '../shapes.ts';
 import type { FtpClient } from './client.ts';
@@ -100,25 +100,12 @@ function openingOf({ root, users, anonymous = 'read' }: Settings, where: string)
 
 async function houseOf(settings: Settings, folder: Folder): Promise<House> {
   const users = settings.users === undefined ? new Map<string, Buffer>() : await usersIn(settings.users);
-  const { anonymous = 'read', cert, key } = settings;
+  const { anonymous = 'read' } = settings;
   if (anonymous !== 'no' && anonymous !== 'read' && anonymous !== 'write')
     throw new SettingError(
       `anonymous may be no, read or write, not “${printable(anonymous, 40)}”: give one of them with --anonymous`,
     );
-  if ((cert === undefined) !== (key === undefined))
-    throw new SettingError('a certificate and its key go together: give both, --cert and --key, or neither');
-  const given =
-    cert === undefined || key === undefined ? undefined : { cert: await pem(cert, 'cert'), key: await pem(key, 'key') };
-  if (given) {
-    try {
-      createSecureContext(given);
-    } catch (cause) {
-      throw new SettingError(
-        `${cert} and ${key} are no certificate and its key (${(cause as Error).message}): give two that go together`,
-        { cause },
-      );
-    }
-  }
+  const given = await certificateIn(settings);
   let made: ReturnType<House['certificate']> | undefined;
   /** What no password is equal to: whoever is not known is compared with it, and it takes the same time. */
   const nobody = randomBytes(32);
@@ -134,52 +121,4 @@ async function houseOf(settings: Settings, folder: Folder): Promise<House> {
       return made;
     },
   };
-}
-
-/** Names and what their passwords are known by. */
-async function usersIn(setting: string): Promise<Map<string, Buffer>> {
-  const isFile = isAbsolute(setting);
-  if (!isFile && !setting.includes(':'))
-    throw new SettingError('--users takes name:password, more of them after commas, or a file of them that is there');
-  const text = isFile ? await read(setting, 'users') : setting;
-  const entries = text
-    .split(isFile ? /\r?\n/ : ',')
-    .filter((entry) => entry !== '' && !(isFile && entry.startsWith('#')));
-  return new Map(
-    entries.map((entry, nth) => {
-      const [, user, password] = /^([^:]+):(.+)$/.exec(entry) ?? [];
-      // The entry itself is not shown: it may be a password.
-      if (user === undefined || password === undefined)
-        throw new SettingError(
-          `entry ${nth + 1} of --users is no name:password${isFile ? ` (${setting})` : ''}: write a name, a colon and a password`,
-        );
-      return [user, digest(password)];
-    }),
-  );
-}
-
-function digest(password: string): Buffer {
-  return createHash('sha256').update(password).digest();
-}
-
-async function pem(path: string, setting: string): Promise<string> {
-  const text = await read(path, setting);
-  if (!text.includes('-----BEGIN '))
-    throw new SettingError(`${path} is not in PEM: give a file that begins with -----BEGIN with --${setting}`);
-  return text;
-}
-
-function read(path: string, setting: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause) => {
-    throw new SettingError(`${path} cannot be read: ${(cause as Error).message}. Give another file with --${setting}`, {
-      cause,
-    });
-  });
-}
-
-/** A certificate that nobody has signed, for a server that was given none. Made when it is first asked for: it takes a while. */
-async function throwaway(): Promise<{ cert: string; key: string }> {
-  const { generate } = await import('selfsigned');
-  const made = await generate([{ name: 'commonName', value: 'localhost' }], { keyType: 'ec', algorithm: 'sha256' });
-  return { cert: made.cert, key: made.private };
 }
