@@ -17,6 +17,7 @@ import { dns } from './dns.ts';
 import { ftp } from './ftp.ts';
 import { datagrams, frames } from './load.ts';
 import { mqtt } from './mqtt.ts';
+import { mqttDurability } from './mqtt-durability.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
 
 const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
@@ -126,6 +127,7 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
       // A checker that finds nothing where nothing is promised would prove nothing where something is.
       else kept.push(promised('bytes that memory alone loses', lost, { least: 1 }));
     }
+    kept.push(...(await mqttDurability()));
     return kept;
   },
 
