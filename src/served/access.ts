@@ -1,5 +1,6 @@
 // Who may read and write which topics. The first rule that speaks of a user and a topic decides; what no rule speaks of is denied.
 
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { covers, overlaps } from './topics.ts';
 
 /** One line of an access list: `allow anna write home/anna/#`. */
@@ -37,4 +38,13 @@ export function maySubscribe(rules: readonly AccessRule[], user: string | null, 
 
 function speaksOf(rule: AccessRule, user: string | null, may: AccessRule['may']): boolean {
   return rule.may === may && (rule.user === '*' || rule.user === user);
+}
+
+/** Whether this is the user's password, of which `users` knows the SHA-256. Takes the same time whatever is wrong. */
+export function isPassword(users: ReadonlyMap<string, Buffer>, user: string, password: Buffer | undefined): boolean {
+  const known = users.get(user);
+  const given = createHash('sha256')
+    .update(password ?? '')
+    .digest();
+  return timingSafeEqual(given, known ?? Buffer.alloc(given.length)) && known !== undefined && password !== undefined;
 }

@@ -14,6 +14,17 @@ export function emptyTree<V>(): TopicTree<V> {
 
 /** What is filed under exactly this filter or name; `make` makes it where nothing is. */
 export function growAt<V>(tree: TopicTree<V>, name: string, make: () => V): V {
+  const branch = branchAt(tree, name);
+  branch.value ??= make();
+  return branch.value;
+}
+
+/** Files something under exactly this filter or name, in place of what was there. */
+export function plantAt<V>(tree: TopicTree<V>, name: string, value: V): void {
+  branchAt(tree, name).value = value;
+}
+
+function branchAt<V>(tree: TopicTree<V>, name: string): TopicTree<V> {
   let branch = tree;
   for (const level of name.split('/')) {
     branch.branches ??= new Map();
@@ -24,8 +35,7 @@ export function growAt<V>(tree: TopicTree<V>, name: string, make: () => V): V {
     }
     branch = next;
   }
-  branch.value ??= make();
-  return branch.value;
+  return branch;
 }
 
 /** What is filed under exactly this filter or name. */

@@ -1,20 +1,38 @@
 // Everything this broker remembers between two packets: a letter box under every client's name, and the last word on every topic.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { type AccessRule, maySubscribe, mayUse } from '../../served/access.ts';
+import { type AccessRule, isPassword, maySubscribe, mayUse } from '../../served/access.ts';
 import { type Alarms, clearAlarm, noAlarms, setAlarm } from '../../served/alarms.ts';
 import {
-  eachMatching,
+  acknowledge,
+  catchUp,
+  draftOf,
+  type Leaving,
+  type LetterBox,
+  nextId,
+  type Post,
+  place,
+  resume,
+  roomFor,
+  type Way,
+} from '../../served/letter-box.ts';
+import {
+  addSubscriber,
+  eachSubscriber,
+  noSubscribers,
+  removeSubscriber,
+  type Subscribers,
+  sharesFor,
+} from '../../served/subscribers.ts';
+import {
   eachWithin,
   emptyTree,
-  growAt,
   isTopicFilter,
   isTopicName,
   levelsIn,
+  plantAt,
   prune,
   sharedIn,
   type TopicTree,
-  valueAt,
 } from '../../served/topics.ts';
 import { printable, quoted } from '../../wire/printable.ts';
 import type { Action, Decision, Facts, Path, Rules, World } from '../shapes.ts';
@@ -42,8 +60,12 @@ export interface State {
   orphans: Set<ClientId>;
 }
 
-/** MQTT 5 §4.1. What most sessions never need is null until they do: there may be a hundred thousand of them asleep. */
-export interface Session {
+/**
+ * MQTT 5 §4.1. What most sessions never need is null until they do: there may be a hundred thousand of them asleep. The letter box
+ * holds the `queue` of what waits, and `out`: what was sent and is not acknowledged, filed under the packet id, in the order of
+ * sending (MQTT-4.6.0-1); after PUBREC only the id counts.
+ */
+export interface Session extends LetterBox<Letter, Awake> {
   /** Who it belongs to, where there are users: nobody else may take it over. */
   user: string | null;
   /** Seconds that it is kept after its connection; 0 ends it with that (§3.1.2.11.2). */
@@ -52,37 +74,22 @@ export interface Session {
   kept: boolean;
   /** Filed under the filter as it was asked for: the same filter again replaces it (MQTT-3.8.4-3). */
   subscriptions: Map<string, Subscription> | null;
-  /** What waits to be sent, first come first: never empty, null instead. */
-  queue: Letter[] | null;
-  /** Bytes of topics and payloads in the queue. */
-  queued: number;
-  /** Letters that were dropped, since the queue was full. */
-  dropped: number;
-  /** Sent and not acknowledged, filed under the packet id, in the order of sending (MQTT-4.6.0-1). After PUBREC only the id counts: null. */
-  out: Map<number, Letter | null> | null;
-  /** Ids of those that were sent on an earlier connection, and wait for their turn on this one. */
-  held: Set<number> | null;
-  /** The packet id given last. */
-  last: number;
   /** Ids of QoS 2 messages that came and are not released: the same id again is the same message (MQTT-4.3.3-10). */
   in: Set<number> | null;
   will: Will | null;
-  /** The connection that speaks for it, as far as it matters to what may be sent; null while it sleeps. */
-  awake: Awake | null;
   /** When a sleeping session ends, in seconds since the epoch. */
   ends: number | null;
 }
 
-export interface Awake {
+/** The connection that speaks for a session, as far as it matters to what may be sent. */
+export interface Awake extends Way {
   path: Path;
   version: Version;
   /** Messages that may be unacknowledged at a time (Receive Maximum, §3.1.2.11.3). */
   window: number;
   /** Bytes that the client takes in one packet (§3.1.2.11.4). */
   largest: number;
-  /** It does not read what it is told. */
-  lagging: boolean;
-  /** Messages of QoS 0 that it was not told for that. */
+  /** Messages of QoS 0 that it was not told, since it does not read. */
   missed: number;
 }
 
@@ -291,6 +298,12 @@ const AT_ONCE = 1000;
 /** Clients that take less are told codes only. */
 const WORDY = 256;
 
+/** What most subscriptions are: one object for all of them. */
+const USUAL: Readonly<Record<QoS, Subscription>> = {
+  0: { qos: 0, noLocal: false, retainAsPublished: false, id: 0 },
+  1: { qos: 1, noLocal: false, retainAsPublished: false, id: 0 },
+  2: { qos: 2, noLocal: false, retainAsPublished: false, id: 0 },
+};
 const NO_PROPERTIES: Properties = {};
 const NONE: readonly Event[] = [];
 const SILENCE: readonly Action<Message, Deed>[] = [];
@@ -304,10 +317,8 @@ const NOTHING: Decided = { events: NONE, actions: SILENCE };
  * from the book: it is not written down, and may be thrown away at any time.
  */
 interface Index {
-  /** Filed under the filter: who subscribed. */
-  filters: TopicTree<Map<ClientId, Subscription>>;
-  /** Filed under the filter without its group: the names of shares. */
-  shares: TopicTree<Set<string>>;
+  /** Who subscribed to what. */
+  subscribers: Subscribers<Subscription>;
   /** Filed under the topic: the retained message. */
   retained: TopicTree<Publication>;
   retainedBytes: number;
@@ -352,13 +363,6 @@ interface Fan {
   others: Target[];
   /** Those who do not read, and miss it. */
   lagging: ClientId[];
-}
-
-/** Something that leaves now. `letter` null: PUBREL. */
-interface Leaving {
-  id: number;
-  letter: Letter | null;
-  again: boolean;
 }
 
 /** The rules of MQTT 3.1.1 and 5.0, for these users, these rights and these limits. */
@@ -440,7 +444,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
           const draft = draftOf(session);
           return {
             events: [{ is: 'caughtUp', client, at, kept }],
-            actions: leavingTo(awake, catchUp(draft, at), at),
+            actions: leavingTo(awake, catchUp(draft, at, POST), at),
           };
         }
       }
@@ -582,7 +586,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
       },
       { to: from, does: { is: 'keepAlive', seconds } },
     );
-    if (session) actions.push(...leavingTo(awake, resume(draftOf(session), awake, at), at));
+    if (session) actions.push(...leavingTo(awake, resume(draftOf(session), awake, at, POST), at));
     return { events, actions };
   }
 
@@ -646,7 +650,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
     );
     if (ends) return { events, actions: now?.actions ?? SILENCE, draft: undefined };
     const draft = draftOf(session);
-    for (const letter of now?.own ?? []) place(draft, letter, limits);
+    for (const letter of now?.own ?? []) place(draft, letter, POST, limits);
     return { events, actions: now?.actions ?? SILENCE, draft };
   }
 
@@ -913,7 +917,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
     const at = isWaitedFor ? world.now() : 0;
     return {
       events: [{ is: 'acknowledged', client, id, at, kept: session.kept }],
-      actions: isWaitedFor ? leavingTo(awake, acknowledge(draftOf(session), id, at), at) : SILENCE,
+      actions: isWaitedFor ? leavingTo(awake, acknowledge(draftOf(session), id, at, POST), at) : SILENCE,
     };
   }
 
@@ -1038,19 +1042,19 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
         if (publication.qos > 0)
           for (const target of routeOf(state, event.topic).boxes)
             if (!target.noLocal || target.client !== event.from)
-              place(target.session, letterTo(target, publication, publication.qos, event.retain), limits);
+              place(target.session, letterTo(target, publication, publication.qos, event.retain), POST, limits);
         for (const [name, client] of event.chosen) {
           turn(state, name, client);
           const member = memberOf(state, name, client);
           if (!member) continue;
           const letter = letterTo(member, publication, publication.qos, event.retain);
-          if (letter.qos > 0) place(member.session, letter, limits);
+          if (letter.qos > 0) place(member.session, letter, POST, limits);
         }
         return;
       }
       case 'acknowledged': {
         const session = state.sessions.get(event.client);
-        if (session) acknowledge(session, event.id, event.at);
+        if (session) acknowledge(session, event.id, event.at, POST);
         return;
       }
       case 'received': {
@@ -1074,7 +1078,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
         session.ends = null;
         session.will = event.will && heardWill(event.will);
         const { path, version, window, largest } = event;
-        resume(session, { path, version, window, largest, lagging: false, missed: 0 }, event.at);
+        resume(session, { path, version, window, largest, lagging: false, missed: 0 }, event.at, POST);
         putLast(state.sessions, event.client, session);
         standIn(state, event.client, session, 'ready');
         // Until its connection speaks: in a journal that is read again, none ever does.
@@ -1122,12 +1126,13 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
         if (!session) return;
         session.subscriptions ??= new Map();
         for (const { filter, qos, noLocal, retainAsPublished, id } of event.filters) {
-          const subscription = { qos, noLocal, retainAsPublished, id };
+          const options = { qos, noLocal, retainAsPublished, id };
+          const subscription = noLocal || retainAsPublished || id !== 0 ? options : USUAL[qos];
           session.subscriptions.set(filter, subscription);
           file(state, index, event.client, session, filter, subscription);
         }
         for (const letter of retainedFor(state, session.user, event.filters, event.at))
-          if (letter.qos > 0) place(session, letter, limits);
+          if (letter.qos > 0) place(session, letter, POST, limits);
         index.routes.clear();
         return;
       }
@@ -1151,7 +1156,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
       case 'caughtUp': {
         const session = state.sessions.get(event.client);
         if (!session?.awake) return;
-        catchUp(session, event.at);
+        catchUp(session, event.at, POST);
         standIn(state, event.client, session, 'ready');
         index.routes.clear();
         return;
@@ -1179,7 +1184,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
     forgetRetained(state, index, publication.topic);
     if (publication.payload.length === 0) return;
     state.retained.set(publication.topic, publication);
-    growAt(index.retained, publication.topic, () => publication);
+    plantAt(index.retained, publication.topic, publication);
     index.retainedBytes += sizeOf(publication);
     while (state.retained.size > limits.retained || index.retainedBytes > limits.retainedBytes) {
       const [oldest] = state.retained.keys();
@@ -1211,32 +1216,29 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
   function newRoute(state: State, topic: string): Route {
     const index = indexOf(state);
     const targets = new Map<ClientId, Target>();
-    eachMatching(index.filters, topic, (subscribers) => {
-      for (const [client, { qos, noLocal, retainAsPublished, id }] of subscribers) {
-        const target = targets.get(client);
-        if (!target) {
-          const session = state.sessions.get(client);
-          if (!session || !mayRead(session.user, topic)) continue;
-          targets.set(client, { client, session, qos, noLocal, retainAsPublished, ids: id === 0 ? null : [id] });
-          continue;
-        }
-        if (qos > target.qos) target.qos = qos;
-        target.noLocal &&= noLocal;
-        target.retainAsPublished ||= retainAsPublished;
-        // MQTT-3.3.4-3, -4: all of them, each once.
-        if (id !== 0 && !target.ids?.includes(id)) target.ids = [...(target.ids ?? []), id].sort((a, b) => a - b);
+    const meet = (client: ClientId, { qos, noLocal, retainAsPublished, id }: Subscription) => {
+      const target = targets.get(client);
+      if (!target) {
+        const session = state.sessions.get(client);
+        if (!session || !mayRead(session.user, topic)) return;
+        targets.set(client, { client, session, qos, noLocal, retainAsPublished, ids: id === 0 ? null : [id] });
+        return;
       }
-    });
+      if (qos > target.qos) target.qos = qos;
+      target.noLocal &&= noLocal;
+      target.retainAsPublished ||= retainAsPublished;
+      // MQTT-3.3.4-3, -4: all of them, each once.
+      if (id !== 0 && !target.ids?.includes(id)) target.ids = [...(target.ids ?? []), id].sort((a, b) => a - b);
+    };
+    eachSubscriber(index.subscribers, topic, meet);
     const all = [...targets.values()];
     const boxes = all.filter(({ qos }) => qos > 0);
-    const shares: string[] = [];
-    eachMatching(index.shares, topic, (names) => shares.push(...names));
     return {
       all: fanOf(all),
       plain: fanOf(all.filter(({ qos }) => qos === 0)),
       boxes,
       kept: boxes.some(({ session }) => session.kept),
-      shares: shares.sort(),
+      shares: sharesFor(index.subscribers, topic),
     };
   }
 
@@ -1289,7 +1291,7 @@ interface Spread extends Decided {
   reached: number;
 }
 
-// A session's box. What `decide` says must leave is found by playing the same change on a draft of the session.
+// Letters out of a session's box.
 
 function newSession(): Session {
   return {
@@ -1310,114 +1312,14 @@ function newSession(): Session {
   };
 }
 
-/** A copy that may be changed; letters are never changed, and shared. */
-function draftOf(session: Session): Session {
-  const { awake, queue, out, held } = session;
-  return {
-    ...session,
-    awake: awake && { ...awake },
-    queue: queue && [...queue],
-    out: out && new Map(out),
-    held: held && new Set(held),
-  };
-}
+/** MQTT-3.1.2-25: what the client would not take counts as sent. MQTT-3.3.2-5: what has expired is not sent. */
+const POST: Post<Letter, Awake> = {
+  sizeOf: ({ publication }) => sizeOf(publication),
+  fits,
+  hasExpired: ({ publication }, at) => hasExpired(publication, at),
+};
 
-/** Whether a letter may leave at once, after `planned` others: nothing waits before it, and the window is open (MQTT-3.3.4-9). */
-function roomFor({ awake, queue, out }: Session, planned = 0): boolean {
-  return awake !== null && !awake.lagging && queue === null && (out?.size ?? 0) + planned < awake.window;
-}
-
-/** The next free packet id, after `planned` others (MQTT-2.2.1-4). The window is smaller than there are ids. */
-function nextId({ last, out }: Session, planned = 0): number {
-  let id = last;
-  for (let left = planned; ; ) {
-    id = (id % 0xffff) + 1;
-    if (!out?.has(id) && left-- === 0) return id;
-  }
-}
-
-/** Puts a letter in the box, to be sent at once or to wait. */
-function place(session: Session, letter: Letter, limits: Limits): void {
-  if (session.awake && roomFor(session)) {
-    // MQTT-3.1.2-25: what the client would not take counts as sent, and done with.
-    if (fits(session.awake, letter)) put(session, letter);
-    return;
-  }
-  session.queue ??= [];
-  session.queue.push(letter);
-  session.queued += sizeOf(letter.publication);
-  while (session.queue.length > limits.queue || session.queued > limits.queueBytes) {
-    takeNext(session);
-    session.dropped++;
-    if (!session.queue) return;
-  }
-}
-
-function put(session: Session, letter: Letter): number {
-  const id = nextId(session);
-  session.out ??= new Map();
-  session.out.set(id, letter);
-  session.last = id;
-  return id;
-}
-
-function takeNext(session: Session): Letter | undefined {
-  const letter = session.queue?.shift();
-  if (letter) session.queued -= sizeOf(letter.publication);
-  if (session.queue?.length === 0) session.queue = null;
-  return letter;
-}
-
-/** Sends what waits, as far as the window goes: first what was sent before, then the queue. */
-function flow(session: Session, at: number): Leaving[] {
-  const { awake, out } = session;
-  const leaving: Leaving[] = [];
-  if (!awake || awake.lagging) return leaving;
-  for (const id of session.held ?? []) {
-    if ((out?.size ?? 0) - (session.held?.size ?? 0) >= awake.window) return leaving;
-    session.held?.delete(id);
-    leaving.push({ id, letter: out?.get(id) ?? null, again: true });
-  }
-  session.held = null;
-  while (session.queue && (session.out?.size ?? 0) < awake.window) {
-    const letter = takeNext(session);
-    // MQTT-3.3.2-5, MQTT-3.1.2-25.
-    if (!letter || hasExpired(letter.publication, at) || !fits(awake, letter)) continue;
-    leaving.push({ id: put(session, letter), letter, again: false });
-  }
-  return leaving;
-}
-
-/** MQTT-4.4.0-1: what was not acknowledged is sent again under its id, in its order; then what has waited since. */
-function resume(session: Session, awake: Awake, at: number): Leaving[] {
-  session.awake = awake;
-  session.held = null;
-  const leaving: Leaving[] = [];
-  for (const [id, letter] of session.out ?? []) {
-    if (letter && !fits(awake, letter)) session.out?.delete(id);
-    else if (letter && leaving.length >= awake.window) {
-      session.held ??= new Set();
-      session.held.add(id);
-    } else leaving.push({ id, letter, again: true });
-  }
-  if (session.out?.size === 0) session.out = null;
-  return [...leaving, ...flow(session, at)];
-}
-
-function acknowledge(session: Session, id: number, at: number): Leaving[] {
-  session.out?.delete(id);
-  session.held?.delete(id);
-  const leaving = flow(session, at);
-  if (session.out?.size === 0) session.out = null;
-  return leaving;
-}
-
-function catchUp(session: Session, at: number): Leaving[] {
-  if (session.awake) session.awake.lagging = false;
-  return flow(session, at);
-}
-
-function leavingTo(awake: Awake, leaving: readonly Leaving[], at: number): Acts {
+function leavingTo(awake: Awake, leaving: readonly Leaving<Letter>[], at: number): Acts {
   return leaving.map(({ id, letter, again }) => ({
     to: awake.path,
     say: letter ? letterOn(awake, letter, id, again, at) : acknowledgement(awake.version, 'PUBREL', id),
@@ -1632,8 +1534,7 @@ function fanOf(targets: readonly Target[]): Fan {
 
 function newIndex(state: State): Index {
   const index: Index = {
-    filters: emptyTree(),
-    shares: emptyTree(),
+    subscribers: noSubscribers(),
     retained: emptyTree(),
     retainedBytes: 0,
     alarms: noAlarms(),
@@ -1641,22 +1542,17 @@ function newIndex(state: State): Index {
     routes: new Map(),
   };
   for (const [client, session] of state.sessions) {
-    for (const [filter, subscription] of session.subscriptions ?? []) fileIn(index, client, filter, subscription);
+    for (const [filter, subscription] of session.subscriptions ?? [])
+      addSubscriber(index.subscribers, filter, client, subscription);
     if (session.awake) continue;
     index.asleep.add(client);
     set(index, client, session);
   }
   for (const publication of state.retained.values()) {
-    growAt(index.retained, publication.topic, () => publication);
+    plantAt(index.retained, publication.topic, publication);
     index.retainedBytes += sizeOf(publication);
   }
   return index;
-}
-
-function fileIn(index: Index, client: ClientId, filter: string, subscription: Subscription): void {
-  const share = sharedIn(filter);
-  if (typeof share === 'object') growAt(index.shares, share.filter, () => new Set()).add(filter);
-  else growAt(index.filters, filter, () => new Map()).set(client, subscription);
 }
 
 function file(
@@ -1667,8 +1563,8 @@ function file(
   filter: string,
   subscription: Subscription,
 ): void {
-  fileIn(index, client, filter, subscription);
-  if (!isShared(filter)) return;
+  addSubscriber(index.subscribers, filter, client, subscription);
+  if (sharedIn(filter) === undefined) return;
   const share = state.shares.get(filter) ?? { ready: new Set(), away: new Set() };
   state.shares.set(filter, share);
   (session.awake && !session.awake.lagging ? share.ready : share.away).add(client);
@@ -1676,25 +1572,11 @@ function file(
 
 function unfile(state: State, index: Index, client: ClientId, filter: string): void {
   const share = state.shares.get(filter);
-  if (!share) {
-    const subscribers = valueAt(index.filters, filter);
-    subscribers?.delete(client);
-    if (subscribers?.size === 0) prune(index.filters, filter);
-    return;
-  }
-  share.ready.delete(client);
-  share.away.delete(client);
-  if (share.ready.size + share.away.size > 0) return;
+  share?.ready.delete(client);
+  share?.away.delete(client);
+  if (share && share.ready.size + share.away.size > 0) return;
   state.shares.delete(filter);
-  const inner = sharedIn(filter);
-  if (typeof inner !== 'object') return;
-  const names = valueAt(index.shares, inner.filter);
-  names?.delete(filter);
-  if (names?.size === 0) prune(index.shares, inner.filter);
-}
-
-function isShared(filter: string): boolean {
-  return typeof sharedIn(filter) === 'object';
+  removeSubscriber(index.subscribers, filter, client);
 }
 
 /** A member comes or goes: its place is at the end of the line. */
@@ -1767,15 +1649,6 @@ function only(clients: Iterable<ClientId>, among: ReadonlyMap<ClientId, unknown>
   const some = new Set<ClientId>();
   for (const client of clients) if (among.has(client)) some.add(client);
   return some;
-}
-
-/** Compared in the same time, whoever it is and whatever is wrong. */
-function isPassword(users: ReadonlyMap<string, Buffer>, user: string, password: Buffer | undefined): boolean {
-  const known = users.get(user);
-  const given = createHash('sha256')
-    .update(password ?? '')
-    .digest();
-  return timingSafeEqual(given, known ?? Buffer.alloc(given.length)) && known !== undefined && password !== undefined;
 }
 
 // In words.

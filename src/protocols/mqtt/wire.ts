@@ -975,7 +975,7 @@ function firstByteWrong(first: number, from: Side): [string, number, string, num
   return undefined;
 }
 
-/** 5.0 calls it MQTT-2.1.3-1; the version is not known where a packet is framed. */
+/** 3.1.1 and 5.0 number it differently, and the version is not known where a packet is framed. */
 const FLAGS_CLAUSE = 'MQTT-2.2.2-1, MQTT-2.1.3-1';
 
 function readPacket(reader: Reader, from: Side, seen: Seen): Message {
@@ -1142,9 +1142,9 @@ function readLevel(reader: Reader, seen: Seen): Version {
 
 function readConnack(reader: Reader, version: Version): Message {
   const { at } = reader;
-  if (reader.bits(ACKNOWLEDGE_RESERVED, 0xfe) !== 0)
-    refuse('a reserved flag is set', at, clause(version, 'MQTT 3.1.1 §3.2.2.1', 'MQTT-3.2.2-1'));
+  const reserved = reader.bits(ACKNOWLEDGE_RESERVED, 0xfe);
   const sessionPresent = reader.bits(SESSION_PRESENT, 0x01) === 1;
+  if (reserved !== 0) refuse('a reserved flag is set', at, clause(version, 'MQTT 3.1.1 §3.2.2.1', 'MQTT-3.2.2-1'));
   const code = readCode(reader, CONNACK, version);
   if (sessionPresent && code !== 0)
     refuse(
@@ -1180,12 +1180,12 @@ function readAuth(reader: Reader, version: Version): Message {
   return { version, type: 'AUTH', code, properties };
 }
 
+// The clause on the options of 3.1.1 is spelled as the standard has it, with a hyphen of its own.
 function readSubscription(reader: Reader, version: Version, nth: number): Filter {
   const where = `filter${nth}`;
   const filter = readFilter(reader, version, where);
   const { at } = reader;
   const reserved = reader.bits(own(reader, where, OPTION_RESERVED), version === 4 ? 0xfc : 0xc0);
-  if (reserved !== 0) refuse('a reserved option is set', at, clause(version, 'MQTT-3-8.3-4', 'MQTT-3.8.3-5'));
   let noLocal = false;
   let retainAsPublished = false;
   let retainHandling = 0;
@@ -1195,6 +1195,7 @@ function readSubscription(reader: Reader, version: Version, nth: number): Filter
     noLocal = reader.bits(own(reader, where, NO_LOCAL), 0x04) === 1;
   }
   const qos = reader.bits(own(reader, where, OPTION_QOS), 0x03);
+  if (reserved !== 0) refuse('a reserved option is set', at, clause(version, 'MQTT-3-8.3-4', 'MQTT-3.8.3-5'));
   if (qos === 3)
     refuse(
       'there is no QoS 3',
@@ -1491,7 +1492,7 @@ function readFilter(reader: Reader, version: Version, where: string): string {
     const [, share = '', ...rest] = filter.split('/');
     if (share === '')
       refuse('a share without a name', start + SHARE.length - 1, 'MQTT-4.8.2-1', CODE.topicFilterInvalid);
-    if (share === '+' || share === '#')
+    if (share === '+')
       refuse('a wildcard for the name of a share', start + SHARE.length, 'MQTT-4.8.2-2', CODE.topicFilterInvalid);
     if (rest.join('/') === '') refuse('a share without a filter', end - 1, 'MQTT-4.8.2-2', CODE.topicFilterInvalid);
   }

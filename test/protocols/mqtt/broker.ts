@@ -124,8 +124,14 @@ export class Talker {
     return this.ask(connect(client, more));
   }
 
+  /** What it hears is of this version, whatever it says. */
+  speaks(version: Version): this {
+    this.seen.set('version', String(version));
+    return this;
+  }
+
   say(...what: (Message | Buffer)[]): this {
-    for (const each of what) if (!Buffer.isBuffer(each)) this.seen.set('version', String(each.version));
+    for (const each of what) if (!Buffer.isBuffer(each)) this.speaks(each.version);
     this.stream.write(Buffer.concat(what.map((each) => (Buffer.isBuffer(each) ? each : encode(wire, each)))));
     return this;
   }

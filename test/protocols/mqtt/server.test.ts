@@ -7,7 +7,7 @@ import { connectAsync } from 'mqtt';
 import { generate } from 'selfsigned';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createWebSocketStream, WebSocket } from 'ws';
-import { CODE, type Message, type Version, wire } from '../../../src/protocols/mqtt/wire.ts';
+import { CODE, type Version, wire } from '../../../src/protocols/mqtt/wire.ts';
 import { SettingError } from '../../../src/protocols/shapes.ts';
 import { encode } from '../../../src/wire/wire.ts';
 import { connect, host, isWell, ping, publish, serve, subscribe, Talker, until } from './broker.ts';
@@ -46,18 +46,15 @@ describe('a stream of bytes', () => {
     }
   });
 
-  test('one byte at a time, and all in one piece: the same answers', async () => {
+  test.each([4, 5] as const)('in version %i, one byte at a time: the same answers', async (version) => {
     const { port } = await serve();
-    const slow = await Talker.dial(port);
-    for (const byte of conversation('slow', 5)) {
-      slow.say(Buffer.of(byte));
+    const talker = (await Talker.dial(port)).speaks(version);
+    for (const byte of conversation('slow', version)) {
+      talker.say(Buffer.of(byte));
       await new Promise((turn) => setImmediate(turn));
     }
-    const fast = (await Talker.dial(port)).say(connect('fast', { version: 5 }), conversation('fast', 5).subarray(19));
-    for (const talker of [slow, fast]) await until(() => talker.heard.length >= 1);
-    slow.heard.length = 0;
-    fast.stream.destroy();
-    expect((await slow.ask(ping(5))).type).toBe('PINGRESP');
+    await until(() => talker.heard.length === ANSWERS.length);
+    expect(talker.heard.map(({ type }) => type)).toEqual(ANSWERS);
   });
 
   test('five hundred packets in one piece are five hundred packets', async () => {
@@ -91,13 +88,9 @@ describe('what is refused', () => {
 
   test('a first packet of more than 8 KB, from its header alone', async () => {
     const { port } = await serve({ bounds: { handshake: 60_000 } });
-    for (const header of ['10808001', '10ffffff7f', '1080404d']) {
+    // 8192 bytes behind their header are too many as well.
+    for (const header of ['10808001', '10ffffff7f', '108040']) {
       const talker = (await Talker.dial(port)).say(Buffer.from(header, 'hex'));
-      if (header === '1080404d') {
-        // 8192 and its header are too many as well; 8189 are not.
-        expect(await talker.toTheEnd()).toEqual([]);
-        continue;
-      }
       expect(await talker.toTheEnd()).toEqual([]);
     }
     const will = { topic: 'w', payload: Buffer.alloc(8100), qos: 0, retain: false, properties: {} } as const;
@@ -215,18 +208,17 @@ test('a reader that has stopped reading stalls nobody and fills no memory', asyn
   const writer = await Talker.meet(port, 'writer');
   const payload = Buffer.alloc(64 << 10);
   const before = process.memoryUsage().rss;
-  for (let sent = 0; sent < 1_000; sent++) {
+  for (let sent = 0; sent < 3_000; sent++) {
     writer.say(publish('flood', payload));
     await until(() => reader.heard.length === 1);
     reader.heard.length = 0;
   }
-  // 64 MB were offered; what waits for it is bounded, and what it missed is counted.
-  expect(process.memoryUsage().rss - before).toBeLessThan(40 << 20);
+  // 192 MB were offered; what waits for it is bounded, and what it missed is counted.
+  expect(process.memoryUsage().rss - before).toBeLessThan(96 << 20);
   expect(JSON.stringify(facts())).toMatch(/frozen/);
   frozen.stream.resume();
   await until(() => frozen.heard.length > 0);
-  await until(() => !frozen.stream.readableFlowing || frozen.heard.length > 0);
-  expect(frozen.heard.length).toBeLessThan(1_000);
+  expect(frozen.heard.length).toBeLessThan(3_000);
 });
 
 describe('TLS', () => {
@@ -263,7 +255,9 @@ describe('WebSocket', () => {
   async function framed(port: number | undefined): Promise<{ ws: WebSocket; talker: Talker }> {
     const ws = new WebSocket(`ws://${host}:${port}/mqtt`, 'mqtt');
     await once(ws, 'open');
-    return { ws, talker: new Talker(createWebSocketStream(ws)) };
+    const stream = createWebSocketStream(ws);
+    ws.on('close', () => stream.destroy());
+    return { ws, talker: new Talker(stream) };
   }
 
   /** The status of an answer to an upgrade that is refused. */
@@ -442,25 +436,28 @@ describe('listening', () => {
     await once(taken, 'listening');
     onTestFinished(() => void taken.close());
     const { port } = taken.address() as { port: number };
-    for (const doors of [{ ws: { port } }, { tls: { port, ...pem }, ws: { port: 0 } }]) {
+    const listening = () => process.getActiveResourcesInfo().filter((each) => each === 'TCPServerWrap').length;
+    const before = listening();
+    for (const doors of [
+      { ws: { port } },
+      { tls: { port, ...pem }, ws: { port: 0 } },
+      { tls: { port: 0, ...pem }, ws: { port } },
+    ]) {
       const failing = serve({ doors });
       await expect(failing).rejects.toThrow(SettingError);
       await expect(failing).rejects.toThrow(`port ${port}`);
     }
-    const before = process.getActiveResourcesInfo().filter((each) => each === 'TCPServerWrap').length;
-    expect(before).toBe(1);
+    // A port is given back a moment after the word.
+    await until(() => listening() <= before);
   });
 
   test('a place is a place, by whichever door somebody comes', async () => {
     const { port, ws } = await serve({ doors: { ws: { port: 0 } }, bounds: { connections: 2 } });
     await Talker.meet(port, 'one');
-    const { talker } = await (async () => {
-      const socket = new WebSocket(`ws://${host}:${ws}/`, 'mqtt');
-      await once(socket, 'open');
-      return { talker: new Talker(createWebSocketStream(socket)) };
-    })();
-    expect(((await talker.enter('two')) as Message & { type: 'CONNACK' }).code).toBe(0);
-    const third = await Talker.dial(port);
-    expect(await third.over).toBe('reset');
+    const socket = new WebSocket(`ws://${host}:${ws}/`, 'mqtt');
+    await once(socket, 'open');
+    const talker = new Talker(createWebSocketStream(socket));
+    expect(await talker.enter('two')).toMatchObject({ type: 'CONNACK', code: 0 });
+    expect(await new Talker(dial({ port, host })).over).toBe('reset');
   });
 });

@@ -690,6 +690,20 @@ test('a property that was added to some in an order of their own comes last', ()
   expect(bytes).toBe(['30', '1a', '000174', '16', '26000161000131', '230005', '26000162000132', '0200000001'].join(''));
 });
 
+test('thousands of properties in disorder are no more work than their number', () => {
+  const count = 60_000;
+  const message: Message = {
+    ...{ version: 5, type: 'PUBLISH', dup: false, qos: 0, retain: false, topic: 't', id: 0 },
+    properties: {
+      subscriptionId: Array.from({ length: count / 2 }, () => 1),
+      user: Array.from({ length: count / 2 }, (): [string, string] => ['', '']),
+      order: Array.from({ length: count }, (_none, nth) => (nth % 2 ? 0x26 : 0x0b)),
+    },
+    payload: Buffer.alloc(0),
+  };
+  expect(decode(wire, encode(wire, message), 'server', 'tcp', inVersion(5))).toEqual(message);
+});
+
 describe('a topic that is published to again', () => {
   const publish = (topic: string): Buffer =>
     encode(wire, {
