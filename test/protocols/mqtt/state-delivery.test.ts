@@ -611,8 +611,19 @@ describe('a kill', () => {
         .hears('A', connect('c1', { will: { topic: 'a' } }))
         .hears('A', subscribe(1, 'news $share/g/news'))
         .hears('A', publish('news', 'x', { id: 1 }))
-        .restarts({ snapshot })
+        .restarts({ snapshot, rings: false })
         .knows({});
+    });
+
+    test(`what only the sender's session knows, or only the topic, is in ${from}`, () => {
+      new Script()
+        .hears('P', connect('pub', KEEPS))
+        .hears('P', publish('nowhere', 'x', { id: 7, qos: 2 }))
+        .hears('Q', connect('clean'))
+        .hears('Q', publish('news', 'last', { retain: true }))
+        .restarts({ snapshot })
+        .knowsOf('in[pub 7]', 'heard and passed on, not released')
+        .knowsOf('retained[news]', '"last" (QoS 0)');
     });
 
     test(`the will of a kept session that was connected is published when ${from} is read`, () => {

@@ -373,6 +373,15 @@ describe('subscribing', () => {
       .hears('P', publish('a', 'x', { retain: true }), { says: [say('A', publish('a', 'x', { version: 5 }))] });
   });
 
+  test('one filter, and its identifier', () => {
+    new Script()
+      .hears('A', connect('c1', STRANGE))
+      .hears('A', subscribe(1, 'a', { version: 5, subscriptionId: 300 }))
+      .hears('A', publish('a', 'x', { version: 5 }), {
+        says: [say('A', publish('a', 'x', { version: 5, properties: { subscriptionId: [300] } }))],
+      });
+  });
+
   test('no local holds only where every filter that matches says so', () => {
     new Script()
       .hears('A', connect('c1', STRANGE))
@@ -504,14 +513,15 @@ describe('subscribing', () => {
         });
     });
 
-    test('with a subscription of its own as well, a client gets both copies', () => {
+    test('in two groups and with a subscription of its own as well, a client gets all copies', () => {
       new Script()
         .hears('A', connect('c1'))
-        .hears('A', subscribe(1, '$share/g/a a'))
+        .hears('A', subscribe(1, '$share/g/a a $share/h/+'))
         .hears('A', publish('a', 'x', { id: 1 }), {
           says: [
             say('A', publish('a', 'x', { id: 1 })),
             say('A', publish('a', 'x', { id: 2 })),
+            say('A', publish('a', 'x', { id: 3 })),
             say('A', ack('PUBACK', 1)),
           ],
         });
