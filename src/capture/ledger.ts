@@ -66,6 +66,8 @@ export interface Around {
   holder: string;
   before: Facts;
   after: Facts;
+  /** Nobody can look into it. */
+  unseen?: true;
 }
 
 /** The ledger of a whole arm. */
@@ -80,7 +82,12 @@ export function ledger(entries: readonly Entry[]): Ledger {
     const is = book.known();
     around.set(
       entry.row,
-      was.map(({ holder, facts }, index) => ({ holder, before: facts, after: is[index]?.facts ?? {} })),
+      was.map(({ holder, facts, unseen }, index) => ({
+        holder,
+        before: facts,
+        after: is[index]?.facts ?? {},
+        ...(unseen ? { unseen } : {}),
+      })),
     );
   }
   return { notes, accounts: book.accounts, around: (row) => around.get(row) ?? [] };
@@ -100,6 +107,8 @@ export class Book {
   /** Whether the client is tapped as well: of a stranger nobody knows what it remembers. */
   private readonly seesClient: boolean;
   private life: string | undefined;
+  /** Nobody can look into this life, so nothing is known of what it remembers. */
+  private unseen = false;
   /** Somebody lived here before this life. */
   private restarted = false;
   /** Who has said something to this life, by name. */
@@ -140,9 +149,13 @@ export class Book {
   }
 
   /** What everybody knows at this point. */
-  known(): { holder: string; facts: Facts }[] {
+  known(): { holder: string; facts: Facts; unseen?: true }[] {
     return [
-      { holder: this.life ?? 'the server', facts: inFacts(this.server) },
+      {
+        holder: this.life ?? 'the server',
+        facts: inFacts(this.server),
+        ...(this.unseen ? { unseen: true } : {}),
+      },
       { holder: 'client', facts: inFacts(this.client) },
     ];
   }
@@ -227,6 +240,8 @@ export class Book {
             text: `${grave?.subject} (${grave?.known}): ${wasWritten}${another}`,
           };
         }
+        if (this.unseen && !ofClient)
+          return { word: 'hint', field, cite, text: `${whose} says that it does not have ${key}: ${why}` };
         if (line)
           return { word: 'hint', field, cite, text: `${whose} has ${key}, and refuses it: nothing was lost here` };
         return { word: 'hint', field, cite, text: `${whose} never had ${key}: nothing was lost here` };
@@ -253,7 +268,7 @@ export class Book {
           word: 'proof',
           field,
           cite,
-          text: this.restarted && isFirst ? `${whose} has never met this client: ${why}` : why,
+          text: this.restarted && isFirst && !this.unseen ? `${whose} has never met this client: ${why}` : why,
         };
       case 'writes':
         return { word: 'keeps', field, cite, text: `${whose}: ${key}: ${why}` };
@@ -302,6 +317,7 @@ export class Book {
     this.restarted = this.life !== undefined;
     this.met.clear();
     this.life = entry.life;
+    this.unseen = entry.unseen === true;
     this.server.clear();
     for (const [subject, known] of Object.entries(entry.facts)) {
       const outcome = this.awaitingBirth ? this.watched?.outcomes.find((each) => each.subject === subject) : undefined;

@@ -72,6 +72,8 @@ export interface LifeRow {
   /** What it remembered when it began to listen. */
   facts: Facts;
   notes: string[];
+  /** It is not ours, and nobody can look into its memory: what it remembers is unknown, not nothing. */
+  unseen?: true;
 }
 
 export interface CutRow {
@@ -88,6 +90,8 @@ export interface CutRow {
   left?: Facts;
   /** How much time passed, in milliseconds. */
   by?: number;
+  /** Nobody can look into that life: what it knew is unknown, not nothing. */
+  unseen?: true;
 }
 
 /** Memory that changed without a message: a connection ended, say. */
@@ -185,7 +189,7 @@ export class Recorder {
   /** Secrets that have passed by, to know them again in bytes that are no message. */
   private readonly secrets = new Set<string>();
   /** `retired`: it lives, and the balancer leads nobody to it any more. */
-  private life: { who: string; facts: Facts; alive: boolean; retired?: true } | undefined;
+  private life: { who: string; facts: Facts; alive: boolean; retired?: true; unseen?: true } | undefined;
   private serverPort = 0;
   /** The port of the balancer in front, where there is one, and whose words come from its ports: back end's view → client. */
   private front: number | undefined;
@@ -211,7 +215,10 @@ export class Recorder {
   push(trace: Trace): void {
     const t_ns = trace.t;
     const arm = this.options.arm ?? 1;
-    const row = (what: Row): void => void this.entries.push({ t_ns, arm, row: this.nextRow++, ...what });
+    const row = (what: Row): void => {
+      const unseen = what.is === 'cut' && this.life?.unseen ? { unseen: true as const } : {};
+      this.entries.push({ t_ns, arm, row: this.nextRow++, ...what, ...unseen });
+    };
     switch (trace.is) {
       case 'arm':
         this.entries.push({
@@ -240,7 +247,12 @@ export class Recorder {
         return;
       case 'born':
         this.serverPort = Number(trace.path.slice(trace.path.lastIndexOf(':') + 1));
-        this.life = { who: trace.who, facts: this.namedFacts(trace.facts), alive: true };
+        this.life = {
+          who: trace.who,
+          facts: this.namedFacts(trace.facts),
+          alive: true,
+          ...(trace.unseen ? { unseen: true } : {}),
+        };
         // A new process starts to count its connections anew.
         this.conversations.clear();
         this.awaited.clear();
@@ -251,6 +263,7 @@ export class Recorder {
           port: this.serverPort,
           facts: { ...this.life.facts },
           notes: trace.notes,
+          ...(trace.unseen ? { unseen: true } : {}),
         });
       case 'kill':
         this.killed();

@@ -18,7 +18,8 @@ export type Trace = { t: number; who: string } & (
   | { is: 'memory'; because?: { path: Path; nth: number; later?: true }; changes: Change[] }
   /** The rules were told what came of a deed. With the bytes read, it is all that they ever hear. */
   | { is: 'learned'; path: Path; outcome: Json }
-  | { is: 'born'; pid: number; path: Path; facts: Facts; notes: string[] }
+  /** `unseen`: nobody can look into its memory. */
+  | { is: 'born'; pid: number; path: Path; facts: Facts; notes: string[]; unseen?: true }
   | { is: 'died'; signal: string | null; code: number | null }
   | { is: 'kill'; pid: number; on?: string }
   | { is: 'forgot'; facts: Facts; left: Facts }

@@ -296,8 +296,18 @@ function promisePossible({ story, design }: Picked, { is, at }: Cut, { sync }: S
     throw new UsageError(
       `with --sync os nothing is synced before an answer, so there is no such moment. Type: amnesia demo ${story.card.name}/${design} --sync os --at "write ${at.on.nth}"`,
     );
-  const holds = story.card.designs[design]?.holds;
+  const held = story.card.designs[design];
+  const holds = held?.holds;
   const onJournal = 'on' in at && (at.on.moment === 'write' || at.on.moment === 'sync');
+  const name = `${story.card.name}/${design}`;
+  if (held?.runs && (is === 'forget' || is === 'expire'))
+    throw new UsageError(
+      `${name} is not a server of ours: nobody can reach into it and ${is === 'forget' ? 'empty its memory' : 'move its clock'}. Type: amnesia demo ${name} --cut kill`,
+    );
+  if (held?.runs && onJournal)
+    throw new UsageError(
+      `${name} is not a server of ours: nobody can see when it writes. Type: amnesia demo ${name} --cut kill`,
+    );
   if (holds === 'disk' || (is !== 'store' && !onJournal)) return;
   const written = Object.entries(story.card.designs).find(([, each]) => each.holds === 'disk')?.[0];
   const advice = written

@@ -141,10 +141,10 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
       notice('its key was rolled for this run; --secret gives it one that another instance can share');
     for (const note of [...lives.current().opening, ...lives.current().notes]) notice(note);
     const keys = process.stdin.isTTY === true;
-    notice(keys ? 'keys: f forget, k kill and start again, q quit' : 'Ctrl-C stops it');
+    notice(keys ? `keys: ${held?.runs ? '' : 'f forget, '}k kill and start again, q quit` : 'Ctrl-C stops it');
     if (traces) log = liveLog(traces, own, lives, { card, design, options, out });
     // With the log, rows say so.
-    await untilStopped(lives, keys, signals.come, logs ? () => {} : notice);
+    await untilStopped(lives, keys, !held?.runs, signals.come, logs ? () => {} : notice);
     return EXIT.asClaimed;
   } finally {
     await lives?.stop();
@@ -196,6 +196,7 @@ function stopSignals(): { come: Promise<void>; ignore(): void } {
 function untilStopped(
   lives: Succession,
   keys: boolean,
+  forgets: boolean,
   signal: Promise<void>,
   notice: (text: string) => void,
 ): Promise<void> {
@@ -214,7 +215,7 @@ function untilStopped(
     };
     const one = (pressed: string) => {
       if (pressed === 'q' || pressed === '\u0003') stop();
-      if (pressed === 'f')
+      if (pressed === 'f' && forgets)
         act(() => lives.forget().then(() => notice(`${lives.current().who} has forgotten`))).catch(fail);
       if (pressed === 'k')
         act(() =>

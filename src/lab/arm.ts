@@ -249,7 +249,8 @@ export function settingsFor(card: AnyCard, design: string, seed: number): Settin
 
 /** What the next process would have known: the fold of what is written down. */
 async function heldIn(folder: string, held: AnyCard['designs'][string] | undefined): Promise<Facts> {
-  if (held?.holds !== 'disk') return {};
+  // Of what others write down only they know what it says.
+  if (held?.holds !== 'disk' || !held.rules) return {};
   const journal = await diskJournal<unknown, Json>({ folder });
   try {
     return held.rules.facts((await journal.recover(held.rules.empty(), held.rules.apply)).state);

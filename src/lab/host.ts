@@ -11,7 +11,8 @@ import type { FromHost, LifeOptions, ToHost } from './messages.ts';
 import { REAL_WORLD, realClock, seededWorld, standingClock } from './world.ts';
 
 interface Begun {
-  keeper: StateKeeper<unknown, unknown, never>;
+  /** None where nobody can look into the server. */
+  keeper?: StateKeeper<unknown, unknown, never>;
   /** Moves the clock, where it is not that on the wall. */
   pass(by: number): Promise<void>;
   stop(): Promise<void>;
@@ -83,8 +84,9 @@ async function hear(message: ToHost): Promise<void> {
       return tell({ is: 'pong' });
     case 'forget': {
       const life = await begun;
-      const facts = (await life?.keeper.forget()) ?? {};
-      tell({ is: 'forgot', facts, left: life?.keeper.facts() ?? {} });
+      if (!life?.keeper) throw new Error('nobody can reach into this server and empty its memory');
+      const facts = await life.keeper.forget();
+      tell({ is: 'forgot', facts, left: life.keeper.facts() });
       return;
     }
     case 'clock':
@@ -126,6 +128,28 @@ async function begin(options: LifeOptions): Promise<Begun> {
   }
 
   const observe = options.trace ? sink : undefined;
+  const host = isIP(options.host) ? options.host : (await lookup(options.host)).address;
+  const at = { host, port: options.port };
+  const opening = [...(card.opening ?? [])];
+
+  if (design.runs) {
+    const given = { folder: options.folder ?? process.cwd(), settings: options.settings ?? {} };
+    const server = await design.runs(at, given);
+    port = server.port;
+    const path = `${host}:${port}`;
+    observe?.({ t: clock(), who, is: 'born', pid: process.pid, path, facts: {}, notes: [], unseen: true });
+    tell({ is: 'listening', port, notes: [], opening });
+    return {
+      async pass() {
+        throw new Error('nobody can move the clock of this server');
+      },
+      async stop() {
+        await server.close();
+        untap();
+      },
+    };
+  }
+
   const { diskJournal } = design.holds === 'disk' ? await import('./journals/disk.ts') : { diskJournal: undefined };
   const kill = options.kill;
   const journal = await diskJournal?.({
@@ -163,8 +187,7 @@ async function begin(options: LifeOptions): Promise<Begun> {
     },
   });
 
-  const host = isIP(options.host) ? options.host : (await lookup(options.host)).address;
-  const server = await card.serve(keeper, { host, port: options.port }, options.bounds);
+  const server = await card.serve(keeper, at, options.bounds);
   port = server.port;
   observe?.({
     t: clock(),
@@ -178,7 +201,7 @@ async function begin(options: LifeOptions): Promise<Begun> {
   const rings = early;
   early = undefined;
   for (const ring of rings) ring();
-  tell({ is: 'listening', port, notes, opening: [...(card.opening ?? [])] });
+  tell({ is: 'listening', port, notes, opening });
 
   return {
     keeper: keeper as never,

@@ -1,7 +1,7 @@
 // A story: the ordered steps that a client takes, the cut it is told about, and what its author claims will happen.
 
 import type { AnyCard } from '../protocols/index.ts';
-import type { Address, Client } from '../protocols/shapes.ts';
+import type { Address, Beside, Client } from '../protocols/shapes.ts';
 import type { KillOn } from './messages.ts';
 
 /**
@@ -11,6 +11,14 @@ import type { KillOn } from './messages.ts';
  */
 export const CUTS = ['forget', 'path', 'kill', 'swap', 'expire', 'store'] as const;
 export type CutKind = (typeof CUTS)[number];
+
+/** The cuts that can be made. Nobody reaches into a server that is not ours, and where nothing is written down no store can be lost. */
+export function cutsOf({ holds, runs }: Pick<Beside, 'holds'> & { runs?: unknown }): CutKind[] {
+  return CUTS.filter((cut) => {
+    if (cut === 'store') return holds !== 'memory';
+    return !runs || (cut !== 'forget' && cut !== 'expire');
+  });
+}
 
 /** Where in the workload a cut falls: after a step (counted from 1), or, for a kill, on a protocol event. */
 export type Place = { after: number } | { on: KillOn };

@@ -226,10 +226,12 @@ export class TerminalLog {
 
   private life(entry: LifeRow & Numbered): Line[] {
     const empty = Object.keys(entry.facts).length === 0;
+    const seen = empty ? 'memory empty' : 'memory as it was written down:';
+    const memory = entry.unseen ? 'as it comes: nobody can look into its memory' : seen;
     const lines = this.rule(
       entry,
       '',
-      `${entry.life} (pid ${entry.pid}) listens on port ${entry.port}, memory ${empty ? 'empty' : 'as it was written down:'}`,
+      `${entry.life} (pid ${entry.pid}) listens on port ${entry.port}, ${memory}`,
       'life',
       true,
     );
@@ -267,18 +269,11 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
     expire: `the passing of time in ${hash(cut.row)}`,
   }[cut.cut];
   const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
-  if (outcomes.length === 0)
-    lines.push(
-      ...wrap(
-        [
-          {
-            text: `  nothing: ${cut.who === 'client' ? 'the server' : cut.who} remembered nothing, so there was nothing to take`,
-          },
-        ],
-        look,
-        11,
-      ),
-    );
+  const who = cut.who === 'client' ? 'the server' : cut.who;
+  const nothing = cut.unseen
+    ? `  unknown: nobody can look into ${who}; what it remembered shows only in what is said after it`
+    : `  nothing: ${who} remembered nothing, so there was nothing to take`;
+  if (outcomes.length === 0) lines.push(...wrap([{ text: nothing }], look, 11));
   for (const outcome of outcomes) {
     const style: Style = outcome.fate === 'LOST' ? 'bad' : outcome.fate === 'KEPT' ? 'good' : 'warn';
     lines.push(
@@ -306,7 +301,11 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
 export function explainLines(entry: Numbered, { notes, around }: Ledger, options: LogOptions, start: number): Line[] {
   const log = new TerminalLog({ ...options, level: 'full', bytes: 'all' }, start);
   const lines = log.lines(entry, notes.get(entry.row) ?? []);
-  for (const { holder, before, after } of around(entry.row)) {
+  for (const { holder, before, after, unseen } of around(entry.row)) {
+    if (unseen) {
+      lines.push([], [{ text: `  memory of ${holder}`, style: 'bold' }, { text: ': nobody can look into it' }]);
+      continue;
+    }
     lines.push([], [{ text: `  memory of ${holder} before`, style: 'bold' }], ...orNothing(before, options.look));
     lines.push([{ text: `  memory of ${holder} after`, style: 'bold' }], ...orNothing(after, options.look));
   }
@@ -363,9 +362,10 @@ function linkInWords({ what, dead, from, opened }: LinkRow): string {
 
 function cutInWords(entry: CutRow): string {
   const knew = Object.keys(entry.facts).length > 0;
+  const nothing = entry.unseen ? 'nobody can look into it' : 'nothing';
   switch (entry.cut) {
     case 'kill':
-      return `SIGKILL ${entry.who} (pid ${entry.pid})${entry.on ? ` ${eventInWords(entry.on)}` : ''}: gone with its memory: ${knew ? '' : 'nothing'}`;
+      return `SIGKILL ${entry.who} (pid ${entry.pid})${entry.on ? ` ${eventInWords(entry.on)}` : ''}: gone with its memory: ${knew ? '' : nothing}`;
     case 'forget':
       return entry.left
         ? `${entry.who} was told to forget and did not`
@@ -373,7 +373,7 @@ function cutInWords(entry: CutRow): string {
     case 'path':
       return 'NEW PATH: the client comes back from another address';
     case 'swap':
-      return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : 'nothing'}`;
+      return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : nothing}`;
     case 'expire':
       return `${durationInWords(entry.by ?? 0)} for ${entry.who} and all its clients; what it remembered until now: ${knew ? '' : 'nothing'}`;
     case 'store':

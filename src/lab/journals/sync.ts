@@ -1,6 +1,6 @@
 // How far what a disk design promises has got when it answers: to the device, or only to the operating system.
 
-import { type Design, SettingError, type Settings } from '../../protocols/shapes.ts';
+import { type Beside, SettingError, type Settings } from '../../protocols/shapes.ts';
 
 /**
  * `device`: synced before any answer, so a power cut takes nothing that was promised, as far as the disk keeps its word. `os`: written
@@ -17,10 +17,7 @@ export function syncOf({ sync = 'device' }: Settings): Sync {
 }
 
 /** What an answer of this design promises with these settings. */
-export function promiseOf(
-  { holds, promises }: Pick<Design<never, never, never>, 'holds' | 'promises'>,
-  settings: Settings,
-): string {
+export function promiseOf({ holds, promises }: Pick<Beside, 'holds' | 'promises'>, settings: Settings): string {
   if (holds !== 'disk' || syncOf(settings) === 'device') return promises;
   return 'with --sync os an answer promises that what it says is written, and not that the disk has it: it survives a kill of the server, and not a power cut';
 }
