@@ -121,10 +121,11 @@ async function begin(options: LifeOptions): Promise<Begun> {
   let untap = () => {};
   const clock = clockSince(BigInt(options.origin));
   const who = options.who;
-  if (options.trace) {
+  // A kill that waits for a message needs a tap, also where nobody is to read what it hears.
+  if (options.trace || options.kill) {
     const { tap } = await import('../capture/tap.ts');
     const { armed } = await import('./armed.ts');
-    file = fileSink(options.trace);
+    if (options.trace) file = fileSink(options.trace);
     untap = tap({
       who,
       sink,

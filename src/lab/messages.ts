@@ -29,7 +29,7 @@ export interface LifeOptions {
   seed?: number;
   /** By how much the clocks of a seeded run have been moved when this life begins, in milliseconds. */
   passed?: number;
-  /** The file that the tap appends to; without it nothing is tapped. */
+  /** The file that the tap appends to; without it nothing is written down of what passes. */
   trace?: string;
   /** `process.hrtime.bigint()` when the run began, in decimal. */
   origin: string;

@@ -1,4 +1,4 @@
-// `npm run bench [-- udp dns ftp tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
+// `npm run bench [-- udp dns ftp mqtt tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
 // something side by side in one run; rates are this machine's.
 
 import { execFile } from 'node:child_process';
@@ -16,6 +16,8 @@ import { bare, ours } from './contenders.ts';
 import { dns } from './dns.ts';
 import { ftp } from './ftp.ts';
 import { datagrams, frames } from './load.ts';
+import { mqtt } from './mqtt.ts';
+import { mqttDurability } from './mqtt-durability.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
 
 const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
@@ -40,6 +42,7 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
 
   dns,
   ftp,
+  mqtt,
 
   async tcp(folder) {
     const contenders = [
@@ -124,6 +127,7 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
       // A checker that finds nothing where nothing is promised would prove nothing where something is.
       else kept.push(promised('bytes that memory alone loses', lost, { least: 1 }));
     }
+    kept.push(...(await mqttDurability()));
     return kept;
   },
 

@@ -493,6 +493,9 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
     const { version, properties, clean } = asked;
     if (properties.authMethod !== undefined)
       return refuse(asked, from, CODE.badAuthMethod, CONNACK4.notAuthorized, 'There is only user name and password.');
+    // §3.1.2.11.3, §3.1.2.11.4.
+    if (properties.receiveMaximum === 0 || properties.maximumPacketSize === 0)
+      return refuse(asked, from, CODE.protocolError, CONNACK4.notAuthorized, 'Nothing could ever be sent to you.');
     const user = users ? asked.user : undefined;
     if (users && user === undefined)
       return refuse(asked, from, CODE.notAuthorized, CONNACK4.notAuthorized, 'Who are you?');
