@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect as dial, type Socket } from 'node:net';
 import { type Answer, decode as decodePacket, encode as encodePacket, type RecordType } from 'dns-packet';
 import { crc32 } from '../../wire/crc32.ts';
-import { WireError } from '../../wire/fields.ts';
+import { viewOf, WireError } from '../../wire/fields.ts';
 import { printable, quoted } from '../../wire/printable.ts';
 import { decode, encode, Inbox, type Over } from '../../wire/wire.ts';
 import type { Client, ClientOptions, Facts } from '../shapes.ts';
@@ -95,14 +95,14 @@ export async function connect({ host, port, world, waits, design }: ClientOption
       // The types of dns-packet know an OPT record only as it is read.
       additionals: cookie ? [opt as unknown as Answer] : [],
     });
-    const { body, question } = decode(wire, bytes, 'client', 'udp');
+    const { question } = decode(wire, bytes, 'client', 'udp');
     const asked = {
       name,
       type,
       over,
       id,
       bytes,
-      question: Buffer.concat(body).subarray(0, (question?.length ?? 0) + 4),
+      question: question ? viewOf(question) : Buffer.alloc(0),
     };
     state.pending.set(id, asked);
     return asked;
@@ -112,7 +112,7 @@ export async function connect({ host, port, world, waits, design }: ClientOption
   function answers(asked: Asked, bytes: Buffer): Reply | undefined {
     const message = readable(bytes);
     if (!message || message.id !== asked.id || (message.flags & FLAG.response) === 0) return undefined;
-    const repeated = message.body[0]?.subarray(0, asked.question.length);
+    const repeated = message.question && viewOf(message.question);
     // Who could not read a question cannot repeat it.
     const nothingToRepeat = message.questions === 0 && rcodeOf(message) !== RCODE.NOERROR;
     if (!nothingToRepeat && (message.questions !== 1 || !repeated?.equals(asked.question))) return undefined;
