@@ -8,7 +8,7 @@ import { crowd } from '../../bounds/connections.ts';
 import { addressOf, pathOf } from '../../bounds/paths.ts';
 import { Reader } from '../../wire/fields.ts';
 import { Inbox } from '../../wire/wire.ts';
-import type { Address, Bounds, Keeper, Server } from '../shapes.ts';
+import { type Address, type Bounds, type Keeper, overOf, type Path, type Server } from '../shapes.ts';
 import { HEADER, type Message, queries } from './wire.ts';
 
 /** Connections at a time, and how long one may be silent, in milliseconds (RFC 7766 §6.2.3): a query over TCP is soon over. */
@@ -65,28 +65,41 @@ export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partia
 
   keeper.attach({
     say(to, bytes) {
-      if (to.endsWith('/tcp')) return guests.say(to, bytes);
+      if (overOf(to, 'udp+tcp') === 'tcp') return guests.say(to, bytes);
       const { address, port } = addressOf(to);
       socket.send(bytes, port, address);
     },
     hangUp: guests.hangUp,
   });
 
+  /** What has come in this turn of the loop: Node reads no more than a few dozen datagrams in one. */
+  let heard: { bytes: Buffer; from: Path }[] = [];
+  let closed = false;
   socket.on('message', (bytes, source) => {
     // Too short for an answer to say what it answers, or from a port that no answer can go to.
     if (bytes.length < HEADER || source.port === 0) return;
-    const query = queries.read(reader.over(bytes, 0, bytes.length), 'client', 'udp');
-    keeper.hear(pathOf(source.address, source.port), [query]);
+    if (heard.push({ bytes, from: pathOf(source.address, source.port) }) === 1) setImmediate(answerAll);
   });
+
+  /** First all is read that has come, then all is answered: under load that is faster than going to and fro between the two. */
+  function answerAll(): void {
+    const all = heard;
+    heard = [];
+    if (closed) return;
+    for (const { bytes, from } of all) {
+      keeper.hear(from, [queries.read(reader.over(bytes, 0, bytes.length), 'client', 'udp')]);
+    }
+  }
 
   return {
     port,
     async close() {
-      const closed = Promise.all([once(socket, 'close'), once(listener, 'close')]);
+      const gone = Promise.all([once(socket, 'close'), once(listener, 'close')]);
+      closed = true;
       socket.close();
       listener.close();
       guests.disperse();
-      await closed;
+      await gone;
     },
   };
 }
