@@ -16,6 +16,7 @@ import { wire } from '../src/protocols/dns/wire.ts';
 import { card } from '../src/protocols/ftp/index.ts';
 import { SettingError } from '../src/protocols/shapes.ts';
 import type { Zone } from '../src/served/zone.ts';
+import { stretchOf } from '../src/wire/fields.ts';
 import { framed, query, record, smallZone } from './protocols/dns/words.ts';
 import { serve, Talker, until } from './protocols/ftp/house.ts';
 
@@ -104,8 +105,8 @@ test('DNS: one segment of questions for long answers, from who reads none of the
     ...smallZone(),
     answer: () => {
       asked++;
-      const records = record(16, Buffer.alloc(60_000, 1));
-      return { rcode: 0, authoritative: true, answers: 1, authority: 0, additional: 0, records };
+      const records = stretchOf(record(16, Buffer.alloc(60_000, 1)));
+      return { rcode: 0, authoritative: true, answers: 1, authority: 0, additional: 0, ...records };
     },
   };
   const rules = rulesFor(() => zone, { cookies: 'none', rate: 0 });

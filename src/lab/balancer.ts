@@ -3,11 +3,12 @@
 
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { pathOf } from '../bounds/paths.ts';
 import { keepOut } from '../capture/tap.ts';
 import type { Trace } from '../capture/trace.ts';
 import type { Path } from '../protocols/shapes.ts';
+import { bothOn } from '../sockets/listen.ts';
 
 export interface Balancer {
   /** One port for connections and datagrams alike. */
@@ -28,9 +29,6 @@ export interface BalancerOptions {
   clock: () => number;
 }
 
-/** How often another port is tried, when the one that was free for connections is not free for datagrams. */
-const TRIES = 20;
-
 /** How long an end may take to come through, in milliseconds. */
 const FAREWELL = 1_000;
 
@@ -45,8 +43,9 @@ export async function balancer({ host, port: first, note, clock }: BalancerOptio
   /** The socket on which a client's datagrams go on, filed under the client's path: what any NAT remembers. */
   const sources = new Map<Path, dgram.Socket>();
 
+  const udp = () => dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
   const server = keepOut(net.createServer({ allowHalfOpen: true, noDelay: true }));
-  const { datagrams, port } = await bothAt(host, server);
+  const { socket: datagrams, port } = await bothOn({ host, port: 0 }, () => keepOut(udp()), server);
   note({ t: clock(), who: 'balancer', is: 'balanced', port });
 
   server.on('connection', (near: net.Socket) => {
@@ -85,7 +84,7 @@ export async function balancer({ host, port: first, note, clock }: BalancerOptio
   }
 
   async function open(near: Path, address: string, from: number): Promise<dgram.Socket> {
-    const source = keepOut(dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4'));
+    const source = keepOut(udp());
     sources.set(near, source);
     source.on('error', () => {});
     source.on('message', (bytes) => datagrams.send(bytes, from, address));
@@ -126,24 +125,4 @@ export async function balancer({ host, port: first, note, clock }: BalancerOptio
       await closed;
     },
   };
-}
-
-/** Listens for connections and for datagrams on one port that is free for both. */
-async function bothAt(host: string, server: net.Server): Promise<{ datagrams: dgram.Socket; port: number }> {
-  for (let tries = 1; ; tries++) {
-    server.listen(0, host);
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const datagrams = keepOut(dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4'));
-    try {
-      datagrams.bind(port, host);
-      await once(datagrams, 'listening');
-      return { datagrams, port };
-    } catch (error) {
-      const closed = once(server, 'close');
-      server.close();
-      await closed;
-      if (tries >= TRIES) throw error;
-    }
-  }
 }

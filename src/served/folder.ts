@@ -1,6 +1,6 @@
 // The files that a server serves: one folder of this machine, seen through absolute names that begin at its root.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, opendir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -241,7 +241,7 @@ function entryOf(root: Root, path: string, real: string, stats: Stats): Entry {
     size: folder ? 0 : stats.size,
     mtime: Math.floor(stats.mtimeMs),
     // Not the inode: it would be another one on the next machine, for the same tree.
-    id: createHash('sha256').update(nameBelow(root, real)).digest('hex').slice(0, 16),
+    id: hash('sha256', nameBelow(root, real)).slice(0, 16),
   };
 }
 
@@ -251,7 +251,7 @@ async function openFile(root: Root, path: string): Promise<{ handle: FileHandle;
   // Without waiting: it may be a FIFO, which nobody will ever write to.
   const handle = await open(real, constants.O_RDONLY | NO_FOLLOW | NO_BLOCK).catch(rethrow);
   try {
-    const stats = await checked(handle, root, real);
+    const stats = checked(handle, root, real);
     if (stats.isDirectory()) throw new FolderError('isFolder');
     return { handle, stats, real };
   } catch (error) {

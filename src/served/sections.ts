@@ -1,6 +1,6 @@
 // Records as the bytes of a message's sections, with every name that was written before replaced by a pointer to it.
 
-import { u16At } from '../wire/fields.ts';
+import { type Stretch, stretchOf, u16At } from '../wire/fields.ts';
 import { ASTERISK, type Bytes, lower, type Name, nameEnd } from './name.ts';
 import { layoutOf } from './rdata.ts';
 
@@ -15,8 +15,7 @@ const FURTHEST = 0x4000 - 255;
 const IN = 1;
 
 /** Records with where in them the pointers stand that have to follow when the sections are put behind a longer question. */
-export interface Movable {
-  records: Buffer;
+export interface Movable extends Stretch {
   pointers: readonly number[];
 }
 
@@ -68,8 +67,8 @@ export class Sections {
   }
 
   /** What was written. The bytes are never written again. */
-  take(): Buffer {
-    return this.bytes.subarray(0, this.at);
+  take(): Stretch {
+    return { bytes: this.bytes, start: 0, end: this.at };
   }
 
   private name(name: Name): void {
@@ -113,12 +112,12 @@ export class Sections {
  * The same records behind a question whose name is `by` bytes longer. All that stands behind its first difference moves by as much,
  * so every pointer does, but for those to the whole name asked.
  */
-export function moved({ records, pointers }: Movable, by: number): Buffer {
-  const bytes = Buffer.from(records);
+export function moved({ bytes: records, start, end, pointers }: Movable, by: number): Stretch {
+  const bytes = Buffer.from(records.subarray(start, end));
   for (const at of pointers) {
     const pointer = u16At(bytes, at) + by;
     bytes[at] = pointer >>> 8;
     bytes[at + 1] = pointer;
   }
-  return bytes;
+  return stretchOf(bytes);
 }

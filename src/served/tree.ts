@@ -1,5 +1,6 @@
 // All names of a zone and what stands at each: the records put in order, and every rule a zone must keep to be served.
 
+import type { Stretch } from '../wire/fields.ts';
 import type { ZoneRecord } from './master-file.ts';
 import { ASTERISK, type Bytes, lower, type Name, nameText, parentOf } from './name.ts';
 import { CNAME, DS, layoutOf, MX, NS, SOA, SRV } from './rdata.ts';
@@ -7,11 +8,11 @@ import type { Movable } from './sections.ts';
 import { ZoneError } from './words.ts';
 
 /**
- * What the zone says to one question. The sections are wire bytes for a message whose question's name begins at byte 12 (a TCP length
- * prefix not counted), compressed against it, with nothing between the question and them. They may be more than a message holds:
- * whoever sends them decides what then. Never to be written to: the same bytes may answer the next question.
+ * What the zone says to one question. Its bytes are the sections as they stand on the wire in a message whose question's name begins
+ * at byte 12 (a TCP length prefix not counted), compressed against it, with nothing between the question and them. They may be more
+ * than a message holds: whoever sends them decides what then. Never to be written to: the same bytes may answer the next question.
  */
-export interface Answer {
+export interface Answer extends Stretch {
   /** NOERROR, NXDOMAIN, REFUSED. */
   rcode: 0 | 3 | 5;
   authoritative: boolean;
@@ -19,7 +20,6 @@ export interface Answer {
   answers: number;
   authority: number;
   additional: number;
-  records: Buffer;
 }
 
 /** The records of one name and type. Their TTLs are one: the lowest that was written (RFC 2181 §5.2). */

@@ -96,7 +96,7 @@ export async function beginUpload(beginning: Beginning): Promise<Upload> {
       await copyFile(kept.from, part, COPYFILE_EXCL | COPYFILE_FICLONE);
     }
     handle = await open(part, O_WRONLY | NO_FOLLOW | (kept ? 0 : O_CREAT | O_EXCL));
-    const { size } = await checked(handle, root, `${folder.real}/${partName}`);
+    const { size } = checked(handle, root, `${folder.real}/${partName}`);
     if (kept && size < kept.bytes) throw new FolderError('beyond');
     if (kept) await handle.truncate(kept.bytes);
   } catch (error) {
@@ -140,7 +140,7 @@ export async function beginUpload(beginning: Beginning): Promise<Upload> {
         await file.sync();
         await inTurn(async () => {
           // The folder may have been moved by another client meanwhile, and with it the name.
-          if (!(await folder.stays())) throw new FolderError('missing');
+          if (!folder.stays()) throw new FolderError('missing');
           const target = folder.at(name);
           const before = await lstat(target).catch((error: NodeJS.ErrnoException) => {
             if (error.code !== 'ENOENT') throw error;

@@ -1,6 +1,6 @@
 // What a zone has to say to a question: RFC 1034 §4.3.2, with wildcards by RFC 4592 and negative answers by RFC 2308.
 
-import { Writer } from '../wire/fields.ts';
+import { byteAt, type Stretch, stretchOf, Writer } from '../wire/fields.ts';
 import type { ZoneRecord } from './master-file.ts';
 import { ASTERISK, lower, NAME, type Name, nameText, parentOf } from './name.ts';
 import { A, AAAA, ANY, CNAME, DS, HINFO, SOA } from './rdata.ts';
@@ -26,8 +26,8 @@ export interface Zone {
   /** Names that own records. */
   names: number;
   records: number;
-  /** `name` begins with the name in wire format, in the case it was asked in, without pointers; what follows is not looked at. */
-  answer(name: Buffer, type: number): Answer;
+  /** At `start` of `bytes` the name stands in wire format, in the case it was asked in, without pointers; what follows is not looked at. */
+  answer(bytes: Buffer, type: number, start?: number): Answer;
 }
 
 /** Where a question for a name comes to its end. */
@@ -43,7 +43,7 @@ const CHAIN = 16;
 /** No type of question. It stands for all but CNAME and ANY, where an alias comes to nothing in this zone and the type makes no difference. */
 const WHATEVER = -1;
 const NONE: readonly number[] = [];
-const REFUSED: Answer = answered(5, 0, 0, 0, Buffer.alloc(0));
+const REFUSED: Answer = answered(5, 0, 0, 0, stretchOf(Buffer.alloc(0)));
 
 /** A to Z as a to z. The lengths of labels are below `A`, so a whole name may go through it. */
 const LOWER = Uint8Array.from({ length: 256 }, (_none, byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 32 : byte));
@@ -61,10 +61,10 @@ export function buildZone(records: Iterable<ZoneRecord>, file: string): Zone {
   const anything = hinfo(origin);
 
   /** The name in lower case, as a key. Of all that a question needs, only this is made anew each time. */
-  function keyOf(name: Buffer): Name {
+  function keyOf(bytes: Buffer, start: number): Name {
     let at = 0;
-    for (let length = name[0] as number; length > 0; length = name[at] as number)
-      for (const end = at + 1 + length; at < end; at++) scratch[at] = LOWER[name[at] as number] as number;
+    for (let length = byteAt(bytes, start); length > 0; length = byteAt(bytes, start + at))
+      for (const end = at + 1 + length; at < end; at++) scratch[at] = LOWER[byteAt(bytes, start + at)] as number;
     scratch[at++] = 0;
     return scratch.toString('latin1', 0, at);
   }
@@ -82,7 +82,7 @@ export function buildZone(records: Iterable<ZoneRecord>, file: string): Zone {
     const set = canonical ?? setOf(node, type);
     if (!set) return denied(0, asked);
     const ready = readyFor(node, set.type) ?? positive(source, node, set);
-    return source === asked ? ready : { ...ready, records: moved(ready, asked.length - source.length) };
+    return source === asked ? ready : { ...ready, ...moved(ready, asked.length - source.length) };
   }
 
   function find(name: Name, type: number, node: Node | undefined): Found {
@@ -122,7 +122,7 @@ export function buildZone(records: Iterable<ZoneRecord>, file: string): Zone {
       };
     }
     const by = asked.length - cut.name.length;
-    return by === 0 ? cut.referral : { ...cut.referral, records: moved(cut.referral, by) };
+    return by === 0 ? cut.referral : { ...cut.referral, ...moved(cut.referral, by) };
   }
 
   /** The servers of a delegation, and those addresses that this zone knows: without glue nobody could reach a server below the cut. */
@@ -192,16 +192,17 @@ export function buildZone(records: Iterable<ZoneRecord>, file: string): Zone {
     return remember(node, keptFor, answered(rcode, answers, authority, additional, keep(out)), NONE);
   }
 
-  function keep(out: Sections): Buffer {
-    kept.raw(out.take());
-    return kept.take();
+  function keep(out: Sections): Stretch {
+    const { bytes, start, end } = out.take();
+    kept.raw(bytes, start, end);
+    return kept.takeStretch();
   }
 
   return {
     origin: nameText(origin),
     ...count,
-    answer(name, type) {
-      const key = keyOf(name);
+    answer(bytes, type, start = 0) {
+      const key = keyOf(bytes, start);
       const node = nodes.get(key);
       // The usual case: one look into the Map, and the bytes are there.
       return (node && readyFor(node, type)) ?? respond(key, type, node);
@@ -214,16 +215,16 @@ function answered(
   answers: number,
   authority: number,
   additional: number,
-  records: Buffer,
+  { bytes, start, end }: Stretch,
 ): Answer {
-  return { rcode, authoritative: rcode !== 5, answers, authority, additional, records };
+  return { rcode, authoritative: rcode !== 5, answers, authority, additional, bytes, start, end };
 }
 
 /** The SOA for negative answers, behind a question for the origin: {@link moved} puts it behind any other. */
 function soaSection(origin: Name, soa: RRset): Movable {
   const out = new Sections(origin);
   writeSoa(out, origin, soa);
-  return { records: out.take(), pointers: out.pointers };
+  return { ...out.take(), pointers: out.pointers };
 }
 
 /** The SOA as negative answers have it: its TTL is how long they hold, the lower of its own and MINIMUM (RFC 2308 §3). */
@@ -258,10 +259,22 @@ function writeSet(out: Sections, owner: Name, set: RRset): number {
 
 /** Keeps an answer with its name. */
 function remember(node: Node, type: number, answer: Answer, pointers: readonly number[]): Ready {
-  const { rcode, authoritative, answers, authority, additional, records } = answer;
+  const { rcode, authoritative, answers, authority, additional, bytes, start, end } = answer;
   // Written out, not spread: V8 then packs it tight, and there may be a million of them.
   const { ready: next } = node;
-  const ready: Ready = { rcode, authoritative, answers, authority, additional, records, pointers, type, next };
+  const ready: Ready = {
+    rcode,
+    authoritative,
+    answers,
+    authority,
+    additional,
+    bytes,
+    start,
+    end,
+    pointers,
+    type,
+    next,
+  };
   node.ready = ready;
   return ready;
 }

@@ -171,17 +171,37 @@ export function u32At(bytes: Buffer, at: number): number {
   return ((byteAt(bytes, at) << 24) | (byteAt(bytes, at + 1) << 16) | u16At(bytes, at + 2)) >>> 0;
 }
 
+/** The bytes `[start, end)` of others. A view would say the same, but making one takes longer than copying a short message. */
+export interface Stretch {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The same as a view. */
+export function viewOf({ bytes, start, end }: Stretch): Buffer {
+  return bytes.subarray(start, end);
+}
+
+/** All of these bytes. */
+export function stretchOf(bytes: Buffer): Stretch {
+  return { bytes, start: 0, end: bytes.length };
+}
+
 /** Up to here bytes are copied one by one. */
 const FEW = 64;
 
 /** Where messages are written. Bytes handed out by {@link take} are never written again, so a socket may keep them. */
 export class Writer {
   private slab: Buffer;
+  /** The same bytes, for numbers of more than one. */
+  private words: DataView;
   private from = 0;
   private at = 0;
 
   constructor(slab = 16_384) {
     this.slab = Buffer.allocUnsafeSlow(slab);
+    this.words = new DataView(this.slab.buffer);
   }
 
   /** Bytes written since the last {@link take}. */
@@ -196,40 +216,47 @@ export class Writer {
 
   u16(value: number): void {
     this.room(2);
-    this.slab[this.at++] = value >>> 8;
-    this.slab[this.at++] = value;
+    this.words.setUint16(this.at, value);
+    this.at += 2;
   }
 
   /** Writes the low 32 bits, whatever the sign: sequence numbers live modulo 2^32. */
   u32(value: number): void {
     this.room(4);
-    this.slab[this.at++] = value >>> 24;
-    this.slab[this.at++] = value >>> 16;
-    this.slab[this.at++] = value >>> 8;
-    this.slab[this.at++] = value;
+    this.words.setUint32(this.at, value);
+    this.at += 4;
   }
 
-  raw(bytes: Buffer): void {
-    const { length } = bytes;
+  raw(bytes: Buffer, start = 0, end = bytes.length): void {
+    const length = end - start;
     this.room(length);
     const { slab, at } = this;
     // For a few bytes the way into native code and back takes longer than the copying.
-    if (length > FEW) bytes.copy(slab, at);
-    else for (let next = 0; next < length; next++) slab[at + next] = byteAt(bytes, next);
+    if (length > FEW) bytes.copy(slab, at, start, end);
+    else for (let next = 0; next < length; next++) slab[at + next] = byteAt(bytes, start + next);
     this.at = at + length;
   }
 
   /** Hands over what was written since the last call. */
   take(): Buffer {
-    const bytes = this.slab.subarray(this.from, this.at);
+    return viewOf(this.takeStretch());
+  }
+
+  /** The same without a view of its own, for what is kept in large numbers. */
+  takeStretch(): Stretch {
+    const stretch = { bytes: this.slab, start: this.from, end: this.at };
     this.from = this.at;
-    return bytes;
+    return stretch;
   }
 
   private room(more: number): void {
-    if (this.at + more <= this.slab.length) return;
+    if (this.at + more > this.slab.length) this.grow(more);
+  }
+
+  private grow(more: number): void {
     const begun = this.slab.subarray(this.from, this.at);
     this.slab = Buffer.allocUnsafeSlow(Math.max(this.slab.length, 2 * (begun.length + more)));
+    this.words = new DataView(this.slab.buffer);
     this.at = begun.copy(this.slab);
     this.from = 0;
   }

@@ -4,6 +4,7 @@
 import dns, { type DecodedPacket } from 'dns-packet';
 import { parseMasterFile } from '../../src/served/master-file.ts';
 import { buildZone, type Zone } from '../../src/served/zone.ts';
+import { viewOf } from '../../src/wire/fields.ts';
 
 export const TYPES: Readonly<Record<string, number>> = {
   A: 1,
@@ -41,10 +42,11 @@ export function wireName(text: string): Buffer {
 
 /** The whole message: a header, the question as it was asked, the zone's sections. */
 export function messageFor(zone: Zone, name: Buffer, type: number): Buffer {
-  const { rcode, authoritative, answers, authority, additional, records } = zone.answer(name, type);
+  const said = zone.answer(name, type);
+  const { rcode, authoritative, answers, authority, additional } = said;
   const header = [0x1234, 0x8000 | (authoritative ? 0x400 : 0) | rcode, 1, answers, authority, additional];
   const words = Buffer.from([...header, type, 1].flatMap((word) => [word >>> 8, word & 255]));
-  return Buffer.concat([words.subarray(0, 12), name, words.subarray(12), records]);
+  return Buffer.concat([words.subarray(0, 12), name, words.subarray(12), viewOf(said)]);
 }
 
 /** What the zone says, a line for the header and one for each record. */

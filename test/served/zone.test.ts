@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseMasterFile, ZoneError } from '../../src/served/master-file.ts';
 import { buildZone } from '../../src/served/zone.ts';
+import { stretchOf, viewOf } from '../../src/wire/fields.ts';
 import { ask, messageFor, TYPES, wireName, zoneOf } from './ask.ts';
 
 const HEAD = `$ORIGIN example.test.
@@ -61,8 +62,8 @@ bytes TXT "\\000\\255"
     expect(ask(zone, name, type)).toEqual(['NOERROR authoritative', ...answers]);
     // The second time it is a ready one.
     expect(ask(zone, name, type)).toEqual(['NOERROR authoritative', ...answers]);
-    expect(zone.answer(wireName(name.toUpperCase()), TYPES[type] ?? 0).records).toBe(
-      zone.answer(wireName(name), TYPES[type] ?? 0).records,
+    expect(zone.answer(wireName(name.toUpperCase()), TYPES[type] ?? 0)).toBe(
+      zone.answer(wireName(name), TYPES[type] ?? 0),
     );
   });
 
@@ -89,7 +90,7 @@ bytes TXT "\\000\\255"
     const many = zoneOf(`${HEAD}${Array.from({ length: 500 }, (_none, at) => `host${at} A 192.0.2.1`).join('\n')}`);
     const slabs = new Set<unknown>();
     for (let at = 0; at < 500; at++) {
-      slabs.add(many.answer(wireName(`host${at}.example.test`), 1).records.buffer);
+      slabs.add(many.answer(wireName(`host${at}.example.test`), 1).bytes);
       for (const name of ['no', 'nobody', 'nothing']) many.answer(wireName(`${name}.example.test`), 1);
     }
     // 500 answers of 16 bytes.
@@ -119,11 +120,11 @@ bytes TXT "\\000\\255"
         .replaceAll(' ', ''),
     );
     // SRV is younger than RFC 1035: not every reader would follow a pointer in it (RFC 2782, RFC 3597 §4).
-    expect(zone.answer(wireName('_sip._tcp.example.test'), 33).records.toString('hex')).toBe(
+    expect(viewOf(zone.answer(wireName('_sip._tcp.example.test'), 33)).toString('hex')).toBe(
       ['c00c0021000100000e100018', '0001000213c4', '03777777076578616d706c65047465737400'].join(''),
     );
     // A denial for a longer name: the origin stands further on in the question, and what stands behind it has moved as far.
-    expect(zone.answer(wireName('no.example.test'), 1).records.toString('hex')).toBe(
+    expect(viewOf(zone.answer(wireName('no.example.test'), 1)).toString('hex')).toBe(
       [
         'c00f00060001', // example.test at byte 15, SOA IN
         '0000012c 0021', // 300 s, 33 bytes
@@ -137,7 +138,11 @@ bytes TXT "\\000\\255"
   });
 
   test('bytes that are no text stay what they are', () => {
-    expect(zone.answer(wireName('bytes.example.test'), 16).records.subarray(-3).toString('hex')).toBe('0200ff');
+    expect(
+      viewOf(zone.answer(wireName('bytes.example.test'), 16))
+        .subarray(-3)
+        .toString('hex'),
+    ).toBe('0200ff');
   });
 });
 
@@ -185,7 +190,7 @@ leaf.x\\.y A 192.0.2.2
       answers: 0,
       authority: 0,
       additional: 0,
-      records: Buffer.alloc(0),
+      ...stretchOf(Buffer.alloc(0)),
     };
     for (const name of [
       'test',
@@ -371,21 +376,21 @@ sub    TYPE43 \\# 4 00010203
   });
 
   test('what is there is kept ready, what is not is made anew: memory grows with the zone, never with questions', () => {
-    const bytes = (name: string, type: number) => zone.answer(wireName(`${name}.example.test`), type).records;
+    const answer = (name: string, type: number) => zone.answer(wireName(`${name}.example.test`), type);
     for (const [name, type] of [
       ['www', 1],
       ['alias', 1],
       ['alias', 5],
       ['sub', 1],
     ] as const)
-      expect(bytes(name, type)).toBe(bytes(name, type));
+      expect(answer(name, type)).toBe(answer(name, type));
     for (const [name, type] of [
       ['no', 1],
       ['alias', 99],
       ['x.star', 1],
       ['xy.all', 1],
     ] as const)
-      expect(bytes(name, type)).not.toBe(bytes(name, type));
+      expect(answer(name, type)).not.toBe(answer(name, type));
     // Wherever it leads that the type makes no difference, the same bytes serve every type.
     expect(zone.answer(wireName('away.example.test'), 1)).toBe(zone.answer(wireName('away.example.test'), 28));
     expect(zone.answer(wireName('gone.example.test'), 1)).toBe(zone.answer(wireName('gone.example.test'), 28));
@@ -534,13 +539,13 @@ describe('sizes', () => {
     const exchanges = (count: number) =>
       Array.from({ length: count }, (_none, at) => `MX ${at} mail${at}.host-${at >> 1}.example.net.`).join('\n ');
     const zone = zoneOf(`${HEAD}many ${exchanges(1000)}\nmore ${exchanges(4000)}\n*.wild ${exchanges(1000)}`);
-    expect(zone.answer(wireName('many.example.test'), 15).records.length).toBeGreaterThan(0x4000);
+    expect(viewOf(zone.answer(wireName('many.example.test'), 15)).length).toBeGreaterThan(0x4000);
     expect(ask(zone, 'many.example.test', 'MX')).toHaveLength(1001);
     expect(ask(zone, 'many.example.test', 'MX').at(-1)).toBe(
       'answer many.example.test 3600 MX 999 mail999.host-499.example.net',
     );
     expect(zone.answer(wireName('more.example.test'), 15)).toMatchObject({ answers: 4000 });
-    expect(zone.answer(wireName('more.example.test'), 15).records.length).toBeGreaterThan(0xffff);
+    expect(viewOf(zone.answer(wireName('more.example.test'), 15)).length).toBeGreaterThan(0xffff);
     // The longest name a wildcard can match: all pointers have moved, and still fit.
     const far = `${label}.${label}.${label}.${'b'.repeat(43)}.wild.example.test`;
     expect(ask(zone, far, 'MX').at(-1)).toBe(`answer ${far} 3600 MX 999 mail999.host-499.example.net`);

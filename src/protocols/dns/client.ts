@@ -1,19 +1,19 @@
 // The other end: a stub resolver. It must remember what it has asked, and under which number: nobody else does.
 
-import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { connect as dial, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type Answer, decode as decodePacket, encode as encodePacket, type RecordType } from 'dns-packet';
+import { ask, openTo } from '../../sockets/ask.ts';
+import { dialUntilAnswered } from '../../sockets/dial.ts';
 import { crc32 } from '../../wire/crc32.ts';
-import { WireError } from '../../wire/fields.ts';
+import { viewOf, WireError } from '../../wire/fields.ts';
 import { printable, quoted } from '../../wire/printable.ts';
 import { decode, encode, Inbox, type Over } from '../../wire/wire.ts';
 import type { Client, ClientOptions, Facts } from '../shapes.ts';
 import { FLAG, type Message, RCODE, rcodeName, rcodeOf, wire } from './wire.ts';
 
-/** How many times one question is sent over UDP, how often a client dials in a row, and how often it comes back for the rest. */
+/** How many times one question is sent over UDP, and how often a client comes back for the rest. */
 const TRIES = 4;
-const DIALS = 20;
 const RETURNS = 5;
 
 export interface DnsClient extends Client {
@@ -58,21 +58,11 @@ export async function connect({ host, port, world, waits, design }: ClientOption
     pending: new Map(),
     cookie: design === 'plain' ? undefined : { client: rolled().subarray(0, 8), server: undefined },
   };
-  let socket = await open();
+  let socket = await openTo(host, port);
   let line: Socket | undefined;
 
   function rolled(): Buffer {
     return Buffer.from(world.name(), 'base64url');
-  }
-
-  /** A connected socket: the kernel lets in only what comes from the server, and tells us when nobody listens there. */
-  async function open(): Promise<dgram.Socket> {
-    const fresh = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
-    // Refusals arrive as errors, at any time; whoever waits for an answer listens for them too.
-    fresh.on('error', () => {});
-    fresh.connect(port, host);
-    await once(fresh, 'connect');
-    return fresh;
   }
 
   /** Writes the question down, and its query: with the cookie as it is known now. */
@@ -95,14 +85,14 @@ export async function connect({ host, port, world, waits, design }: ClientOption
       // The types of dns-packet know an OPT record only as it is read.
       additionals: cookie ? [opt as unknown as Answer] : [],
     });
-    const { body, question } = decode(wire, bytes, 'client', 'udp');
+    const { question } = decode(wire, bytes, 'client', 'udp');
     const asked = {
       name,
       type,
       over,
       id,
       bytes,
-      question: Buffer.concat(body).subarray(0, (question?.length ?? 0) + 4),
+      question: question ? viewOf(question) : Buffer.alloc(0),
     };
     state.pending.set(id, asked);
     return asked;
@@ -112,7 +102,7 @@ export async function connect({ host, port, world, waits, design }: ClientOption
   function answers(asked: Asked, bytes: Buffer): Reply | undefined {
     const message = readable(bytes);
     if (!message || message.id !== asked.id || (message.flags & FLAG.response) === 0) return undefined;
-    const repeated = message.body[0]?.subarray(0, asked.question.length);
+    const repeated = message.question && viewOf(message.question);
     // Who could not read a question cannot repeat it.
     const nothingToRepeat = message.questions === 0 && rcodeOf(message) !== RCODE.NOERROR;
     if (!nothingToRepeat && (message.questions !== 1 || !repeated?.equals(asked.question))) return undefined;
@@ -127,41 +117,18 @@ export async function connect({ host, port, world, waits, design }: ClientOption
     return { message, bytes };
   }
 
-  /** One try over UDP: the answer, `refused` when the machine says that nobody listens, or `silence`. */
-  async function attempt(asked: Asked): Promise<Reply | 'refused' | 'silence'> {
-    const answered = new AbortController();
-    const through = socket;
-    let stopListening = () => {};
-    const heard = new Promise<Reply | 'refused'>((found) => {
-      const listen = (bytes: Buffer) => {
-        const reply = answers(asked, bytes);
-        if (reply) done(reply);
-      };
-      const refuse = (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNREFUSED') done('refused');
-      };
-      const done = (outcome: Reply | 'refused') => {
-        stopListening();
-        if (outcome !== 'refused') state.pending.delete(asked.id);
-        found(outcome);
-      };
-      through.on('message', listen).on('error', refuse);
-      stopListening = () => void through.off('message', listen).off('error', refuse);
-    });
-    through.send(asked.bytes, (error) => error && through.emit('error', error));
-    try {
-      return await Promise.race([heard, waits.overdue(answered.signal).then(() => 'silence' as const)]);
-    } finally {
-      stopListening();
-      answered.abort();
-    }
+  /** The answer, when these bytes are it: then nothing is pending any more. */
+  function taken(asked: Asked, bytes: Buffer): Reply | undefined {
+    const reply = answers(asked, bytes);
+    if (reply) state.pending.delete(asked.id);
+    return reply;
   }
 
   /** Asks over UDP until there is an answer: the same query again, since nothing tells how far it came. */
   async function exchange(asked: Asked): Promise<Reply> {
     try {
       for (let tries = 1; tries <= TRIES; tries++) {
-        const outcome = await attempt(asked);
+        const outcome = await ask(socket, asked.bytes, (bytes) => taken(asked, bytes), waits);
         if (typeof outcome === 'object') return outcome;
         if (outcome === 'refused') await waits.redial(tries);
       }
@@ -177,7 +144,7 @@ export async function connect({ host, port, world, waits, design }: ClientOption
     try {
       for (let returns = 0; returns <= RETURNS; returns++) {
         const before = replies.size;
-        line = await dialUntilAnswered();
+        line = await dialUntilAnswered({ host, port, waits });
         await converse(line, all, replies).finally(() => {
           line = undefined;
         });
@@ -191,19 +158,6 @@ export async function connect({ host, port, world, waits, design }: ClientOption
     }
     const { name, type } = all.find((asked) => !replies.has(asked)) ?? { name: '?', type: '?' };
     throw new Error(`no answer to ${name} ${type}: the connection was lost ${RETURNS + 1} times in a row`);
-  }
-
-  async function dialUntilAnswered(): Promise<Socket> {
-    for (let tries = 1; ; tries++) {
-      const fresh = dial({ host, port, noDelay: true });
-      try {
-        await once(fresh, 'connect');
-        return fresh;
-      } catch (error) {
-        if (tries >= DIALS) throw new Error(`no answer from ${host}:${port} after ${DIALS} tries`, { cause: error });
-        await waits.redial(tries);
-      }
-    }
   }
 
   /** Sends what is not answered yet in one go, and listens until all of it is or the connection ends. */
@@ -281,7 +235,7 @@ export async function connect({ host, port, world, waits, design }: ClientOption
       socket.close();
       line?.resetAndDestroy();
       await left;
-      socket = await open();
+      socket = await openTo(host, port);
     },
 
     async close() {

@@ -1,26 +1,24 @@
 // Where the rules meet real sockets: one port, on which datagrams are answered one by one and streams message by message.
 
-import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server as Listener } from 'node:net';
+import { createServer } from 'node:net';
 import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
 import { addressOf, pathOf } from '../../bounds/paths.ts';
+import { answering, bothOn } from '../../sockets/listen.ts';
 import { Reader } from '../../wire/fields.ts';
 import { Inbox, type Seen } from '../../wire/wire.ts';
-import type { Address, Bounds, Keeper, Server } from '../shapes.ts';
+import { type Address, type Bounds, type Keeper, overOf, type Path, type Server } from '../shapes.ts';
 import { HEADER, type Message, queries } from './wire.ts';
 
 /** Connections at a time, and how long one may be silent, in milliseconds (RFC 7766 §6.2.3): a query over TCP is soon over. */
 const CONNECTIONS = 100;
 const IDLE = 10_000;
-/** How many ports are tried until one is free for both transports. */
-const TRIES = 10;
 /** Questions of one stream that are answered in one write: together their answers are a megabyte at the most. */
 const TOGETHER = 16;
 
 export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partial<Bounds> = {}): Promise<Server> {
-  const { socket, listener, port } = await listen(at);
+  const listener = createServer({ noDelay: true, allowHalfOpen: true });
   const reader = new Reader(Buffer.alloc(0));
   /** Each datagram is a conversation of its own: nothing is ever noted here. */
   const seen: Seen = new Map();
@@ -65,63 +63,48 @@ export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partia
     { suffix: '/tcp' },
   );
 
+  /** What has come in this turn of the loop: Node reads no more than a few dozen datagrams in one. */
+  let heard: { bytes: Buffer; from: Path }[] = [];
+  let serving = false;
+  /** First all is read that has come, then all is answered: under load that is faster than going to and fro between the two. */
+  function answerAll(): void {
+    if (!serving) return;
+    const all = heard;
+    heard = [];
+    for (const { bytes, from } of all) {
+      keeper.hear(from, [queries.read(reader.over(bytes, 0, bytes.length), 'client', 'udp', seen)]);
+    }
+  }
+
+  const listening = () =>
+    answering(at.host).on('message', (bytes, source) => {
+      // Too short for an answer to say what it answers, or from a port that no answer can go to.
+      if (bytes.length < HEADER || source.port === 0) return;
+      if (heard.push({ bytes, from: pathOf(source.address, source.port) }) === 1) setImmediate(answerAll);
+    });
+  const { socket, port } = await bothOn(at, listening, listener);
+
   keeper.attach({
     say(to, bytes) {
-      if (to.endsWith('/tcp')) return guests.say(to, bytes);
+      if (overOf(to, 'udp+tcp') === 'tcp') return guests.say(to, bytes);
       const { address, port } = addressOf(to);
       socket.send(bytes, port, address);
     },
     hangUp: guests.hangUp,
   });
-
-  socket.on('message', (bytes, source) => {
-    // Too short for an answer to say what it answers, or from a port that no answer can go to.
-    if (bytes.length < HEADER || source.port === 0) return;
-    const query = queries.read(reader.over(bytes, 0, bytes.length), 'client', 'udp', seen);
-    keeper.hear(pathOf(source.address, source.port), [query]);
-  });
+  serving = true;
+  // What came before there was anybody to answer it.
+  answerAll();
 
   return {
     port,
     async close() {
-      const closed = Promise.all([once(socket, 'close'), once(listener, 'close')]);
+      const gone = Promise.all([once(socket, 'close'), once(listener, 'close')]);
+      serving = false;
       socket.close();
       listener.close();
       guests.disperse();
-      await closed;
+      await gone;
     },
   };
-}
-
-/** Both sockets on the same port, as RFC 7766 §5 has it. A port that is free for one may be taken for the other. */
-async function listen(at: Address): Promise<{ socket: dgram.Socket; listener: Listener; port: number }> {
-  for (let tries = 1; ; tries++) {
-    const listener = createServer({ noDelay: true, allowHalfOpen: true });
-    listener.listen(at.port, at.host);
-    await once(listener, 'listening');
-    const { port } = listener.address() as AddressInfo;
-    try {
-      return { socket: await bind(port, at.host), listener, port };
-    } catch (error) {
-      const closed = once(listener, 'close');
-      listener.close();
-      await closed;
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || at.port !== 0 || tries === TRIES) throw error;
-    }
-  }
-}
-
-async function bind(port: number, host: string): Promise<dgram.Socket> {
-  const family = host.includes(':') ? 6 : 4;
-  // Answers go to an address taken from a datagram: there is no name to look up, and so nothing to wait for.
-  const socket = dgram.createSocket({
-    type: family === 6 ? 'udp6' : 'udp4',
-    lookup: (address, _options, found) => found(null, address, family),
-  });
-  const bound = once(socket, 'listening');
-  socket.bind(port, host);
-  await bound;
-  // A datagram that cannot be sent is a datagram lost, as UDP has it: the client asks again.
-  socket.on('error', () => {});
-  return socket;
 }

@@ -10,6 +10,7 @@ import siphash from 'siphash';
 import { addressBytes, networkOf } from '../../bounds/networks.ts';
 import { addressOf } from '../../bounds/paths.ts';
 import type { Zone } from '../../served/zone.ts';
+import type { Stretch } from '../../wire/fields.ts';
 import { type Decision, type Facts, type Path, type Rules, SettingError, type World } from '../shapes.ts';
 import { CLASS_IN, FLAG, HEADER, LONGEST, type Message, optRecord, RCODE, TYPE } from './wire.ts';
 
@@ -132,7 +133,7 @@ export function rulesFor(zone: () => Zone, { cookies, rate }: Options): Rules<St
     if (query.answers + query.authority > 0 || query.additional > 2) return reply(query, proof, RCODE.FORMERR);
     if (question.class !== CLASS_IN) return reply(query, proof, RCODE.REFUSED);
 
-    const found = zone().answer(question.name, question.type);
+    const found = zone().answer(question.bytes, question.type, question.start);
     const whole = reply(query, proof, found.rcode, found);
     const length = lengthOf(whole);
     if (over === 'tcp') return length > LONGEST ? reply(query, proof, RCODE.SERVFAIL) : whole;
@@ -162,29 +163,35 @@ export function rulesFor(zone: () => Zone, { cookies, rate }: Options): Rules<St
 /** What a query proves of its sender, and the cookie that goes back with the answer. */
 type Proof = { is: 'none'; cookie: undefined } | { is: 'stranger' | 'false' | 'genuine'; cookie: Buffer };
 
-interface Found {
+/** Its bytes are the records. */
+interface Found extends Stretch {
   authoritative: boolean;
   truncated?: true;
   answers: number;
   authority: number;
   additional: number;
-  records: Buffer;
 }
 
 const NO_PROOF: Proof = { is: 'none', cookie: undefined };
 const NOTHING: Decision<Message, Event> = { events: [], actions: [] };
 const NO_BYTES = Buffer.alloc(0);
-const NO_RECORDS: Found = { authoritative: false, answers: 0, authority: 0, additional: 0, records: NO_BYTES };
+const NO_RECORDS: Found = {
+  authoritative: false,
+  answers: 0,
+  authority: 0,
+  additional: 0,
+  bytes: NO_BYTES,
+  start: 0,
+  end: 0,
+};
 const CUT_SHORT: Found = { ...NO_RECORDS, truncated: true };
 
 /** An answer: the question as it was asked, byte for byte, then the records, then an OPT record where there was one. */
 function reply(query: Message, { cookie }: Proof, rcode: number, found: Found = NO_RECORDS): Message {
   const { question, edns } = query;
-  const body: Buffer[] = [];
   // Of several questions none is answered, so none is repeated.
   const repeated = query.questions === 1 && question !== undefined;
-  if (repeated) body.push(questionBytes(query, question.length + 4));
-  if (found.records.length > 0) body.push(found.records);
+  const body: Stretch[] = [repeated ? question : NO_RECORDS, found];
   if (edns) body.push(optRecord(DATAGRAM, rcode >>> 4, edns.dnssec, cookie));
   return {
     over: query.over,
@@ -206,15 +213,10 @@ function reply(query: Message, { cookie }: Proof, rcode: number, found: Found = 
   };
 }
 
-function questionBytes({ body }: Message, length: number): Buffer {
-  const [whole = NO_BYTES] = body;
-  return whole.length === length ? whole : whole.subarray(0, length);
-}
-
 /** Bytes of a message without the length that comes before it on a stream. */
 function lengthOf({ body }: Message): number {
   let length = HEADER;
-  for (const part of body) length += part.length;
+  for (const { start, end } of body) length += end - start;
   return length;
 }
 

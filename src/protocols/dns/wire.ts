@@ -18,7 +18,7 @@
 // A name is labels, each after a byte of its length, up to the empty label of the root. From any label on it may go on
 // somewhere earlier in the message: two bytes that begin with the bits 11 point there (§4.1.4).
 
-import { byteAt, Reader, type Spec, u16At, WireError } from '../../wire/fields.ts';
+import { byteAt, Reader, type Spec, type Stretch, stretchOf, u16At, WireError } from '../../wire/fields.ts';
 import { quoted } from '../../wire/printable.ts';
 import { encode, type Lean, type Over, type Wire } from '../../wire/wire.ts';
 
@@ -33,7 +33,7 @@ export interface Message {
   authority: number;
   additional: number;
   /** Everything after the header as it stands on the wire, in one part or more. */
-  body: readonly Buffer[];
+  body: readonly Stretch[];
   /** The first question. */
   question: Question | undefined;
   edns: Edns | undefined;
@@ -41,11 +41,11 @@ export interface Message {
   wrong: WireError | undefined;
 }
 
-export interface Question {
-  /** Begins with the name as it stands on the wire: labels with their lengths, in the case that was asked, up to the empty one. */
-  name: Buffer;
-  /** Of the name, in bytes. */
-  length: number;
+/**
+ * A question as it stands on the wire: first the name, labels with their lengths, in the case that was asked, up to the empty one;
+ * then type and class.
+ */
+export interface Question extends Stretch {
   type: number;
   class: number;
 }
@@ -152,13 +152,13 @@ export function rcodeOf({ flags, edns }: Message): number {
 }
 
 /** A name in wire format as people write it (RFC 1035 §5.1): nothing in it that a terminal would obey. `.` is the root. */
-export function nameText(name: Buffer): string {
-  return spelled(name, 0, 0) || '.';
+export function nameText({ bytes, start }: Stretch): string {
+  return spelled(bytes, start, start) || '.';
 }
 
 /** A question as it names a memory: `www.example.test A`. Case makes no difference (RFC 4343), so there is none. */
 export function questionText(question: Question): string {
-  return asked(question, nameText(question.name).toLowerCase());
+  return asked(question, nameText(question).toLowerCase());
 }
 
 function asked({ type, class: among }: Question, name: string): string {
@@ -166,18 +166,18 @@ function asked({ type, class: among }: Question, name: string): string {
 }
 
 /** The OPT record of an answer (RFC 6891 §6.1.2), with a COOKIE option or none. */
-export function optRecord(size: number, extended: number, dnssec: boolean, cookie: Buffer | undefined): Buffer {
+export function optRecord(size: number, extended: number, dnssec: boolean, cookie: Buffer | undefined): Stretch {
   const opt = Buffer.alloc(cookie ? 15 + cookie.length : 11);
   opt.writeUInt16BE(TYPE.OPT, 1);
   opt.writeUInt16BE(size, 3);
   opt[5] = extended;
   if (dnssec) opt[7] = 0x80;
-  if (!cookie) return opt;
+  if (!cookie) return stretchOf(opt);
   opt.writeUInt16BE(4 + cookie.length, 9);
   opt.writeUInt16BE(COOKIE, 11);
   opt.writeUInt16BE(cookie.length, 13);
   cookie.copy(opt, 15);
-  return opt;
+  return stretchOf(opt);
 }
 
 const LENGTH: Spec<number> = {
@@ -391,7 +391,7 @@ export const wire: Wire<Message> = {
     };
     const message = header(reader, over);
     for (let nth = 1; nth <= message.questions; nth++) {
-      const question = readQuestion(walk, nth, message);
+      const question = readQuestion(walk, nth);
       message.question ??= question;
     }
     readRecords(walk, 'an', message.answers, message);
@@ -404,7 +404,7 @@ export const wire: Wire<Message> = {
   write(writer, { over, id, flags, questions, answers, authority, additional, body }) {
     if (over === 'tcp') {
       let length = HEADER;
-      for (const part of body) length += part.length;
+      for (const { start, end } of body) length += end - start;
       if (length > LONGEST) throw new Error(`${length} bytes do not fit into a message`);
       writer.u16(length);
     }
@@ -414,7 +414,7 @@ export const wire: Wire<Message> = {
     writer.u16(answers);
     writer.u16(authority);
     writer.u16(additional);
-    for (const part of body) writer.raw(part);
+    for (const { bytes, start, end } of body) writer.raw(bytes, start, end);
   },
 
   kind(message) {
@@ -424,7 +424,7 @@ export const wire: Wire<Message> = {
   says(message) {
     const { flags, question, edns } = message;
     const opcode = (flags & FLAG.opcode) >>> 11;
-    const about = question ? ` ${asked(question, nameText(question.name))}` : '';
+    const about = question ? ` ${asked(question, nameText(question))}` : '';
     if ((flags & FLAG.response) === 0) {
       const proof = edns?.cookie ? (edns.cookie.length > 8 ? ', server cookie' : ', client cookie') : '';
       return `${opcode === 0 ? '' : `${OPCODES[opcode] ?? opcode}`}${about}${proof}`.trim();
@@ -570,7 +570,7 @@ function header(reader: Reader, over: Over): Message {
     answers: reader.u16(ANCOUNT),
     authority: reader.u16(NSCOUNT),
     additional: reader.u16(ARCOUNT),
-    body: [reader.bytes.subarray(reader.at, reader.end)],
+    body: [{ bytes: reader.bytes, start: reader.at, end: reader.end }],
     question: undefined,
     edns: undefined,
     wrong: undefined,
@@ -591,19 +591,14 @@ function flagByFlag(reader: Reader): number {
   return flags | reader.bits(RCODE_BITS, 0x0f);
 }
 
-function readQuestion(walk: Walk, nth: number, { body }: Message): Question {
+function readQuestion(walk: Walk, nth: number): Question {
   const { reader } = walk;
   const where = reader.fields ? `qd${nth}` : '';
   const start = reader.at;
   name(walk, where, NAME);
-  // The first one begins where the body does: one view on the bytes serves for both.
-  const [whole] = body;
-  return {
-    name: nth === 1 && whole ? whole : reader.bytes.subarray(start, reader.end),
-    length: reader.at - start,
-    type: reader.u16(own(reader, where, TYPE_FIELD)),
-    class: reader.u16(own(reader, where, CLASS)),
-  };
+  const type = reader.u16(own(reader, where, TYPE_FIELD));
+  const among = reader.u16(own(reader, where, CLASS));
+  return { bytes: reader.bytes, start, end: reader.at, type, class: among };
 }
 
 function readRecords(walk: Walk, section: Section, count: number, message: Message): void {
@@ -889,7 +884,7 @@ function answerText(message: Message): string {
   const said = { answer: [] as string[], authority: [] as string[] };
   const walk: Walk = { reader, start: 0, origin: 0, said };
   const again = header(reader, 'udp');
-  for (let nth = 1; nth <= again.questions; nth++) readQuestion(walk, nth, again);
+  for (let nth = 1; nth <= again.questions; nth++) readQuestion(walk, nth);
   readRecords(walk, 'an', again.answers, again);
   readRecords(walk, 'ns', again.authority, again);
   const { answer, authority } = said;

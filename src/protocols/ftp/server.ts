@@ -423,13 +423,14 @@ async function openDoor(host: string, client: string): Promise<Door> {
     throw new DeedError('noConnection', 'There is no port to listen on.', cause);
   });
   const arrived = promised<Socket>();
+  let came = false;
   const door: Door = {
     port: (listener.address() as AddressInfo).port,
     taken: undefined,
     comes: arrived.promise,
     close() {
       listener.close();
-      arrived.reject(new DeedError('noConnection', 'No data connection came.'));
+      if (!came) arrived.reject(new DeedError('noConnection', 'No data connection came.'));
       door.taken?.destroy();
     },
   };
@@ -438,6 +439,7 @@ async function openDoor(host: string, client: string): Promise<Door> {
     socket.on('error', () => {});
     if (plainAddress(socket.remoteAddress) !== client) return void socket.destroy();
     door.taken = socket;
+    came = true;
     listener.close();
     arrived.resolve(socket);
   });

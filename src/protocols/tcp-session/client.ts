@@ -1,15 +1,15 @@
 // The other end: it keeps every byte until the server has acknowledged it, and the token that leads back to its session.
 
 import { once } from 'node:events';
-import { connect as dial, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { dialUntilAnswered } from '../../sockets/dial.ts';
 import { crc32 } from '../../wire/crc32.ts';
 import { quoted } from '../../wire/printable.ts';
 import { encode, Inbox } from '../../wire/wire.ts';
 import type { Client, ClientOptions } from '../shapes.ts';
 import { ACK, hex, type Message, MOST, wire } from './wire.ts';
 
-/** How often a client dials in a row, and how often in a row it comes back without an acknowledgement, before it gives up. */
-const DIALS = 20;
+/** How often in a row a client comes back without an acknowledgement, before it gives up. */
 const RETURNS = 5;
 
 export interface SessionClient extends Client {
@@ -73,7 +73,7 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
   async function reach(): Promise<void> {
     state.line = { is: 'dialling' };
     try {
-      const socket = await dialUntilAnswered();
+      const socket = await dialUntilAnswered({ host, port, waits });
       state.line = { is: 'resuming', socket };
       attend(socket);
       say(
@@ -84,19 +84,6 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
     } catch (error) {
       state.line = { is: 'down' };
       breakPromises(error as Error);
-    }
-  }
-
-  async function dialUntilAnswered(): Promise<Socket> {
-    for (let attempt = 1; ; attempt++) {
-      const socket = dial({ host, port, noDelay: true });
-      try {
-        await once(socket, 'connect');
-        return socket;
-      } catch (error) {
-        if (attempt >= DIALS) throw new Error(`no answer from ${host}:${port} after ${DIALS} tries`, { cause: error });
-        await waits.redial(attempt);
-      }
     }
   }
 

@@ -1,7 +1,7 @@
 // The other end: it asks, and must remember that it asked. Nobody else does.
 
-import dgram from 'node:dgram';
 import { once } from 'node:events';
+import { ask, openTo } from '../../sockets/ask.ts';
 import { quoted } from '../../wire/printable.ts';
 import type { Client, ClientOptions, Facts } from '../shapes.ts';
 
@@ -21,54 +21,15 @@ interface State {
 
 export async function connect({ host, port, waits }: ClientOptions): Promise<EchoClient> {
   const state: State = { pending: new Map() };
-  let socket = await open();
-
-  /** A connected socket: the kernel files our port under the server's, and so can tell us when nobody listens there. */
-  async function open(): Promise<dgram.Socket> {
-    const fresh = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
-    // Refusals arrive as errors, at any time; whoever waits for an answer listens for them too.
-    fresh.on('error', () => {});
-    fresh.connect(port, host);
-    await once(fresh, 'connect');
-    return fresh;
-  }
-
-  /** One try: the echo, `refused` when the machine says that nobody listens, or `silence`. */
-  async function attempt(payload: Buffer): Promise<Buffer | 'refused' | 'silence'> {
-    const answered = new AbortController();
-    const asked = socket;
-    let stopListening = () => {};
-    const heard = new Promise<Buffer | 'refused'>((resolve) => {
-      const listen = (reply: Buffer) => {
-        // Any datagram may be somebody else's answer: only the one that was asked for counts.
-        if (reply.equals(payload)) done(reply);
-      };
-      const refuse = (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNREFUSED') done('refused');
-      };
-      const done = (outcome: Buffer | 'refused') => {
-        stopListening();
-        state.pending.delete(quoted(payload, 24));
-        resolve(outcome);
-      };
-      asked.on('message', listen).on('error', refuse);
-      stopListening = () => void asked.off('message', listen).off('error', refuse);
-    });
-    asked.send(payload, (error) => error && asked.emit('error', error));
-    try {
-      return await Promise.race([heard, waits.overdue(answered.signal).then(() => 'silence' as const)]);
-    } finally {
-      stopListening();
-      answered.abort();
-    }
-  }
+  let socket = await openTo(host, port);
 
   return {
     async say(text) {
       const payload = Buffer.from(text);
       for (let tries = 1; tries <= TRIES; tries++) {
         state.pending.set(quoted(payload, 24), tries);
-        const outcome = await attempt(payload);
+        const outcome = await ask(socket, payload, (reply) => (reply.equals(payload) ? reply : undefined), waits);
+        if (outcome !== 'silence') state.pending.delete(quoted(payload, 24));
         if (Buffer.isBuffer(outcome)) return outcome.toString();
         if (outcome === 'refused') await waits.redial(tries);
       }
@@ -88,7 +49,7 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ech
       const left = once(socket, 'close');
       socket.close();
       await left;
-      socket = await open();
+      socket = await openTo(host, port);
     },
 
     async close() {

@@ -19,6 +19,28 @@ describe('datagrams', () => {
     expect(says(await asks(query()))).toBe(ANSWER);
   });
 
+  test('many at once are answered each to its own asker, in the order they came', async () => {
+    const { port, asked } = await live();
+    const askers = [await datagrams(port), await datagrams(port)];
+    const heard = askers.map((): Buffer[] => []);
+    const all = Promise.all(
+      askers.map(
+        ({ socket }, who) =>
+          new Promise<void>((done) => socket.on('message', (bytes) => heard[who]?.push(bytes) === 60 && done())),
+      ),
+    );
+    for (let id = 0; id < 60; id++) {
+      askers[0]?.send(query({ id }));
+      askers[1]?.send(query({ id: 1000 + id, name: 'nobody.example.test' }));
+    }
+    await all;
+    expect(heard[0]?.map(idOf)).toEqual(Array.from({ length: 60 }, (_none, id) => id));
+    expect(heard[1]?.map(idOf)).toEqual(Array.from({ length: 60 }, (_none, id) => 1000 + id));
+    expect(new Set(heard[0]?.map(says))).toEqual(new Set([ANSWER]));
+    expect(new Set(heard[1]?.map(says))).toEqual(new Set(['NXDOMAIN nobody.example.test A']));
+    expect(asked).toHaveLength(120);
+  });
+
   test('what deserves no answer gets none: what is too short, and every response', async () => {
     const { port, asked } = await live();
     const { send, next } = await datagrams(port);

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type Event, type Options, rulesFor, type State } from '../../../src/protocols/dns/state.ts';
 import { FLAG, type Message, queries, rcodeName, rcodeOf, wire } from '../../../src/protocols/dns/wire.ts';
 import { SettingError } from '../../../src/protocols/shapes.ts';
-import { Reader } from '../../../src/wire/fields.ts';
+import { Reader, viewOf } from '../../../src/wire/fields.ts';
 import { decode, encode, type Over } from '../../../src/wire/wire.ts';
 import { framed, nameOf, opt, option, query, record, smallZone, u16 } from './words.ts';
 
@@ -51,7 +51,7 @@ function server(options: Partial<Options> = {}) {
 
 const code = (message: Message) => rcodeName(rcodeOf(message));
 const has = (message: Message, flag: number) => (message.flags & flag) !== 0;
-const bodyOf = (message: Message) => Buffer.concat(message.body);
+const bodyOf = (message: Message) => Buffer.concat(message.body.map(viewOf));
 const cookie = (hex: string) => opt({ options: [option(10, hex)] });
 
 describe('an ordinary question', () => {

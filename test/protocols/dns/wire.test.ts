@@ -7,7 +7,7 @@ import { type Message, queries, typeName, wire } from '../../../src/protocols/dn
 import { EXAMPLE_ZONE } from '../../../src/served/example.zone.ts';
 import { parseMasterFile } from '../../../src/served/master-file.ts';
 import { buildZone } from '../../../src/served/zone.ts';
-import { type Field, Reader, WireError } from '../../../src/wire/fields.ts';
+import { type Field, Reader, viewOf, WireError } from '../../../src/wire/fields.ts';
 import { decode, encode, Inbox, type Over, type Side } from '../../../src/wire/wire.ts';
 import { untiled } from '../../promises.ts';
 import { framed, nameOf, opt, option, query, record, u16 } from './words.ts';
@@ -398,7 +398,8 @@ describe('with an independent reader', () => {
   const MESSAGES = NAMES.flatMap((prefix) =>
     [1, 2, 6, 12, 15, 16, 28, 33, 65, 255, 257].map((type) => {
       const name = `${prefix}example.test`;
-      const { rcode, authoritative, answers, authority, additional, records } = zone.answer(nameOf(name), type);
+      const said = zone.answer(nameOf(name), type);
+      const { rcode, authoritative, answers, authority, additional } = said;
       return {
         name: `${name} ${typeName(type)}`,
         bytes: query({
@@ -406,7 +407,7 @@ describe('with an independent reader', () => {
           type,
           flags: 0x8000 | (authoritative ? 0x0400 : 0) | rcode,
           counts: [1, answers, authority, additional],
-          records: [records],
+          records: [viewOf(said)],
         }),
       };
     }),

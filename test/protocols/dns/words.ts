@@ -1,6 +1,7 @@
 // DNS messages put together by hand, so that they can also be wrong, and a small zone to ask.
 
 import type { Answer, Zone } from '../../../src/served/zone.ts';
+import { stretchOf } from '../../../src/wire/fields.ts';
 
 /** A name in wire format: `www.example.test`, or `.` for the root. */
 export function nameOf(text: string): Buffer {
@@ -65,7 +66,7 @@ export function framed(...messages: Buffer[]): Buffer {
   return Buffer.concat(messages.flatMap((message) => [u16(message.length), message]));
 }
 
-const NO = { authoritative: true, answers: 0, authority: 0, additional: 0, records: Buffer.alloc(0) };
+const NO = { authoritative: true, answers: 0, authority: 0, additional: 0, ...stretchOf(Buffer.alloc(0)) };
 
 /** `www` has an address, `long` a text of 700 bytes, `wide` one of 1,300, `huge` one that no message holds; of others it knows nothing. */
 export function smallZone(asked: string[] = []): Zone {
@@ -73,19 +74,19 @@ export function smallZone(asked: string[] = []): Zone {
     origin: 'example.test.',
     names: 3,
     records: 3,
-    answer(name, type): Answer {
+    answer(bytes, type, start = 0): Answer {
       // What follows the name is none of the zone's business.
-      const own = name.toString('latin1', 0, name.indexOf(0) + 1);
+      const own = bytes.toString('latin1', start, bytes.indexOf(0, start) + 1);
       asked.push(`${own} ${type}`);
       const lower = own.toLowerCase();
       if (!lower.endsWith('\x07example\x04test\0')) return { ...NO, rcode: 5, authoritative: false };
       if (lower.startsWith('\x04long'))
-        return { ...NO, rcode: 0, answers: 1, records: record(16, Buffer.alloc(700, 1)) };
+        return { ...NO, rcode: 0, answers: 1, ...stretchOf(record(16, Buffer.alloc(700, 1))) };
       if (lower.startsWith('\x04wide'))
-        return { ...NO, rcode: 0, answers: 1, records: record(16, Buffer.alloc(1300, 1)) };
-      if (lower.startsWith('\x04huge')) return { ...NO, rcode: 0, answers: 2, records: Buffer.alloc(65_536) };
+        return { ...NO, rcode: 0, answers: 1, ...stretchOf(record(16, Buffer.alloc(1300, 1))) };
+      if (lower.startsWith('\x04huge')) return { ...NO, rcode: 0, answers: 2, ...stretchOf(Buffer.alloc(65_536)) };
       if (!lower.startsWith('\x03www')) return { ...NO, rcode: 3 };
-      return { ...NO, rcode: 0, answers: 1, records: record(1, Buffer.of(192, 0, 2, 80)) };
+      return { ...NO, rcode: 0, answers: 1, ...stretchOf(record(1, Buffer.of(192, 0, 2, 80))) };
     },
   };
 }

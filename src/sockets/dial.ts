@@ -1,0 +1,26 @@
+// How a client reaches a server on a stream: by dialling until somebody answers.
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { ClientOptions } from '../protocols/shapes.ts';
+
+/** How often a client dials in a row. */
+const DIALS = 20;
+
+/** Resolves to a connection, and waits as long as it is worth between two refusals. Rejects after 20 of them. */
+export async function dialUntilAnswered({
+  host,
+  port,
+  waits,
+}: Pick<ClientOptions, 'host' | 'port' | 'waits'>): Promise<Socket> {
+  for (let attempt = 1; ; attempt++) {
+    const socket = connect({ host, port, noDelay: true });
+    try {
+      await once(socket, 'connect');
+      return socket;
+    } catch (error) {
+      if (attempt >= DIALS) throw new Error(`no answer from ${host}:${port} after ${DIALS} tries`, { cause: error });
+      await waits.redial(attempt);
+    }
+  }
+}
