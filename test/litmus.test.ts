@@ -156,7 +156,9 @@ describe('a wrong server does not pass', () => {
 
 describe('the rules for source', () => {
   test('a folder with another file, or without one of the five, is refused', () => {
-    expect(unlawful(fileURLToPath(new URL('./wrong', import.meta.url)))[0]).toMatch(/^the files are broker\.ts, claims\.ts, /);
+    expect(unlawful(fileURLToPath(new URL('./wrong', import.meta.url)))[0]).toMatch(
+      /^the files are broker\.ts, claims\.ts, /,
+    );
   });
 
   test.each([

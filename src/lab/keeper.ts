@@ -233,7 +233,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     this.setAlarm();
     this.answers.endTurn();
     if (!this.options.journal) {
-      if (this.outgoing.length === 0) return undefined;
+      if (this.answers.waiting === 0) return undefined;
       // A deed may have its outcome at once: what that brings about comes after what was decided before.
       if (this.acting) return undefined;
       this.acting = true;
