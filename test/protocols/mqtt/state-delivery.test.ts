@@ -233,8 +233,21 @@ describe('windows', () => {
       .hears('B', ack('PUBACK', 3, 5), { says: [say('B', publish('news', '4', { ...FIVE, id: 4 }))] });
   });
 
+  test('what waits for its turn may be answered all the same, and is then not sent again', () => {
+    const script = box(2);
+    for (const id of [1, 2]) script.hears('P', publish('news', `${id}`, { id, qos: 2 }));
+    script
+      .loses('A')
+      .hears('B', connect('c1', { version: 5, clean: false, properties: { receiveMaximum: 1, sessionExpiry: 9 } }))
+      .hears('B', ack('PUBREC', 2, 5), { says: [say('B', ack('PUBREL', 2, 5))] })
+      .hears('B', ack('PUBREC', 1, 5), { says: [say('B', ack('PUBREL', 1, 5))] })
+      .hears('B', ack('PUBCOMP', 1, 5), { learns: ['acknowledged'], says: [] })
+      .hears('B', ack('PUBCOMP', 2, 5), { learns: ['acknowledged'], says: [] });
+  });
+
   test('who does not read misses QoS 0, and the rest waits', () => {
     box()
+      .hears('P', publish('news', '-1'), { says: [tell(['A'], publish('news', '-1'))] })
       .learns('A', { is: 'lagging' }, { learns: ['lagging'], says: [] })
       .learns('A', { is: 'lagging' }, { learns: [], says: [] })
       .hears('P', publish('news', '0'), { learns: ['missed'], says: [] })
@@ -367,11 +380,11 @@ describe('topic aliases and properties', () => {
       .loses('A')
       .hears('V', publish('news', 'short', { ...FIVE, id: 1, properties: { messageExpiry: 10 } }))
       .hears('V', publish('news', 'long', { ...FIVE, id: 2, properties: { messageExpiry: 20 } }))
-      .waits(12)
+      .waits(11.5)
       .hears('B', connect('c1', { ...FIVE, clean: false }), {
         says: [
           ...welcome('B', { ...FIVE, present: true }),
-          say('B', publish('news', 'long', { ...FIVE, id: 1, properties: { messageExpiry: 8 } })),
+          say('B', publish('news', 'long', { ...FIVE, id: 1, properties: { messageExpiry: 9 } })),
         ],
       });
   });
@@ -409,6 +422,14 @@ describe('the life of a session', () => {
       .hears('A', disconnect(5, 0, { sessionExpiry: 10 }), {
         says: sentAway('A', 0x82, 'The session was to end with this connection.'),
       });
+  });
+
+  test('a client may say in the end that nothing is to be kept', () => {
+    new Script()
+      .hears('A', connect('c1', { ...FIVE, properties: { sessionExpiry: 60 } }))
+      .hears('A', disconnect(5, 0, { sessionExpiry: 0 }), { learns: ['ended'], says: [hangUp('A')] })
+      .restarts()
+      .knows({});
   });
 
   test('3.1.1 names no time: it is kept as long as the server keeps any', () => {
@@ -602,8 +623,19 @@ describe('a kill', () => {
         .hears('A', connect('c1', { will: { topic: 'a' } }))
         .hears('A', subscribe(1, 'news $share/g/news'))
         .hears('A', publish('news', 'x', { id: 1 }))
-        .restarts({ snapshot })
+        .restarts({ snapshot, rings: false })
         .knows({});
+    });
+
+    test(`what only the sender's session knows, or only the topic, is in ${from}`, () => {
+      new Script()
+        .hears('P', connect('pub', KEEPS))
+        .hears('P', publish('nowhere', 'x', { id: 7, qos: 2 }))
+        .hears('Q', connect('clean'))
+        .hears('Q', publish('news', 'last', { retain: true }))
+        .restarts({ snapshot })
+        .knowsOf('in[pub 7]', 'heard and passed on, not released')
+        .knowsOf('retained[news]', '"last" (QoS 0)');
     });
 
     test(`the will of a kept session that was connected is published when ${from} is read`, () => {
@@ -625,6 +657,22 @@ describe('a kill', () => {
         .knows({});
     });
   }
+
+  test('however many were connected, one look at the clock sees to a thousand at most', () => {
+    const { rules } = new Script();
+    const state = rules.empty();
+    const world = { now: () => 1e12, name: () => '' };
+    for (let nth = 0; nth < 2500; nth++)
+      for (const event of rules.decide(state, connect(`c${nth}`, KEEPS), `p${nth}`, world).events)
+        if (rules.lasting(event)) rules.apply(state, event);
+    const seen: number[] = [];
+    for (let due = rules.due?.(state) ?? Number.NaN; due <= 1e12; due = rules.due?.(state) ?? Number.NaN) {
+      const { events } = rules.pass?.(state, world) ?? { events: [] };
+      seen.push(events.length);
+      for (const event of events) rules.apply(state, event);
+    }
+    expect(seen).toEqual([1000, 1000, 500]);
+  });
 
   test('before the alarm has rung, a client that is back is not taken for its own ghost', () => {
     box()

@@ -113,9 +113,31 @@ describe('connecting', () => {
         'B',
         { version: 5, type: 'AUTH' },
         {
-          says: sentAway('B', 0x82, 'No authentication method was agreed on (MQTT-4.12.0-1).'),
+          says: sentAway('B', 0x82, 'No authentication method was agreed on.'),
         },
       );
+  });
+
+  test.each([{ receiveMaximum: 0 }, { maximumPacketSize: 0 }])('who takes nothing is not let in: %o', (properties) => {
+    new Script().hears('A', connect('c1', { version: 5, properties }), {
+      learns: [],
+      says: turnedAway('A', 5, 0x82, 'Nothing could ever be sent to you.'),
+    });
+  });
+
+  test('whoever wants no reasons, or has no room for them, is told codes only', () => {
+    const refused = say('A', { version: 5, type: 'PUBACK', id: 1, code: 0x87 });
+    for (const properties of [{ requestProblem: 0 }, { maximumPacketSize: 255 }])
+      new Script()
+        .hears('A', connect('c1', { version: 5, properties }))
+        .hears('A', publish('$a', 'x', { version: 5, id: 1 }), { says: [refused] });
+    new Script().hears('A', connect('c1', { version: 5, properties: { maximumPacketSize: 255 } })).hears(
+      'A',
+      { version: 5, type: 'PINGRESP' },
+      {
+        says: [say('A', { version: 5, type: 'DISCONNECT', code: 0x82 }), hangUp('A')],
+      },
+    );
   });
 
   test('what only a server says is a protocol error', () => {
@@ -164,6 +186,13 @@ describe('users and rights', () => {
       })
       .hears('A', connect('c1', { user: 'anna', password: 'secret' }), { says: welcome('A') })
       .knowsOf('session[c1]', 'no subscriptions; connected; of anna');
+  });
+
+  test('no password is not the empty one', () => {
+    const empty = new Map([['anna', createHash('sha256').update('').digest()]]);
+    new Script({ users: empty })
+      .hears('A', connect('c1', { user: 'anna' }), { learns: [], says: turnedAway('A', 4, 4) })
+      .hears('A', connect('c1', { user: 'anna', password: '' }), { says: welcome('A') });
   });
 
   test('a session belongs to its user, awake and asleep', () => {
@@ -344,6 +373,22 @@ describe('subscribing', () => {
       .hears('P', publish('a', 'x', { retain: true }), { says: [say('A', publish('a', 'x', { version: 5 }))] });
   });
 
+  test('one filter, and its identifier', () => {
+    new Script()
+      .hears('A', connect('c1', STRANGE))
+      .hears('A', subscribe(1, 'a', { version: 5, subscriptionId: 300 }))
+      .hears('A', publish('a', 'x', { version: 5 }), {
+        says: [say('A', publish('a', 'x', { version: 5, properties: { subscriptionId: [300] } }))],
+      });
+  });
+
+  test('no local holds only where every filter that matches says so', () => {
+    new Script()
+      .hears('A', connect('c1', STRANGE))
+      .hears('A', subscribe(1, [{ filter: 'a', noLocal: true }, { filter: '#' }], { version: 5 }))
+      .hears('A', publish('a', 'own', { version: 5 }), { says: [tell(['A'], publish('a', 'own', { version: 5 }))] });
+  });
+
   test('overlapping filters: one copy, at the highest QoS, with all identifiers', () => {
     new Script()
       .hears('A', connect('c1', STRANGE))
@@ -468,14 +513,15 @@ describe('subscribing', () => {
         });
     });
 
-    test('with a subscription of its own as well, a client gets both copies', () => {
+    test('in two groups and with a subscription of its own as well, a client gets all copies', () => {
       new Script()
         .hears('A', connect('c1'))
-        .hears('A', subscribe(1, '$share/g/a a'))
+        .hears('A', subscribe(1, '$share/g/a a $share/h/+'))
         .hears('A', publish('a', 'x', { id: 1 }), {
           says: [
             say('A', publish('a', 'x', { id: 1 })),
             say('A', publish('a', 'x', { id: 2 })),
+            say('A', publish('a', 'x', { id: 3 })),
             say('A', ack('PUBACK', 1)),
           ],
         });
