@@ -518,6 +518,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
         this.steadySince = performance.now();
         if (this.pending === 0) this.isBack();
         void this.send();
+        void this.beat();
         await this.read(link);
       } catch (error) {
         if (error instanceof Mistake) throw error.cause;
