@@ -67,8 +67,7 @@ export async function ours({
       // A load test is a flood by any measure, and comes from one address.
       bounds: { rate: 1_000_000_000, connections: 5000 },
       origin: String(process.hrtime.bigint()),
-      settings: { ...settings, ...(sync ? { sync } : {}) },
-      ...(store ? { store } : {}),
+      settings: { ...settings, ...(sync ? { sync } : {}), ...(store ? { store } : {}) },
       ...(kill ? { kill } : {}),
     },
     host,

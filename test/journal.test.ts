@@ -146,6 +146,30 @@ test('blocks that a power cut left unwritten in the last line are a tail too', a
   expect(notes).toHaveLength(1);
 });
 
+test('room for the next lines is no part of the journal: a kill leaves it, silently, and a proper end does not', async () => {
+  const path = join(folder, 'journal');
+  const { journal } = await open();
+  await journal.append(['one']);
+  const used = readFileSync(path);
+  const text = used.subarray(0, used.indexOf(0));
+  expect(used.length).toBeGreaterThan(text.length);
+  expect(used.subarray(text.length).every((byte) => byte === 0)).toBe(true);
+  await close(journal);
+  expect(readFileSync(path)).toEqual(text);
+
+  expect(await found(used)).toEqual({ words: ['one'], notes: [] });
+  // A line that was begun in it, and never finished.
+  const begun = sealed('events ["two"]').slice(0, -4);
+  const cut = Buffer.concat([text, Buffer.from(begun), used.subarray(text.length + begun.length)]);
+  expect(await found(cut)).toEqual({ words: ['one'], notes: [expect.stringContaining('cut short')] });
+  // More lines than there was room for.
+  const { journal: longer } = await open();
+  for (let count = 0; count < 40; count++) await longer.append(['x'.repeat(5000)]);
+  writeFileSync(join(folder, 'copy'), readFileSync(path));
+  await close(longer);
+  expect((await found(readFileSync(join(folder, 'copy')))).words).toHaveLength(41);
+});
+
 test('one damaged byte anywhere in what was promised stops the server, and the message says where', async () => {
   const header = 'amnesia-journal 1\n'.length;
   const sound = await written(['one'], ['two'], ['three']);
