@@ -184,7 +184,8 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
       decide(state: unknown, message: unknown, from: string, world: never) {
         const before = structuredClone(state);
         const decision = rules.decide(state, message, from, world);
-        if (!isDeepStrictEqual(state, before))
+        // Both as clones: a Buffer's clone is plain bytes.
+        if (!isDeepStrictEqual(structuredClone(state), before))
           wrong.push(`decide changed the state when it heard ${card.wire.kind(message)}`);
         for (const event of decision.events) {
           if (!isDeepStrictEqual(JSON.parse(JSON.stringify(event)), event))
