@@ -1,14 +1,24 @@
 // MQTT: a letter box under your name, which a kill empties unless it is written down.
 
 import { ranDirectly } from '../src/lab/direct.ts';
-import type { Cut, Story, Telling } from '../src/lab/story.ts';
+import type { Cut, Exchange, Story, Telling } from '../src/lab/story.ts';
 import type { LettersClient } from '../src/protocols/mqtt/client.ts';
 import { card } from '../src/protocols/mqtt/index.ts';
+import type { QoS } from '../src/protocols/mqtt/wire.ts';
 
 /** All letters are in the box, and the sleeper has not come for them yet. */
 const unread: Cut = { is: 'kill', at: { after: 5 } };
 
-const designs: Record<'memory' | 'disk', Telling> = {
+/** What any broker would be asked: the same story, in front of one that nobody here wrote. */
+const beside = {
+  cut: unread,
+  predict: {
+    ask: 'The same clients in front of a broker that many projects use. It has acknowledged three letters for a sleeper, and is killed. What does the sleeper get?',
+    choices: ['the three letters', 'nothing, and no error anywhere', 'some of the letters'],
+  },
+};
+
+const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'aedes-redis', Telling> = {
   memory: {
     cut: unread,
     verdict: 'lost',
@@ -21,7 +31,7 @@ const designs: Record<'memory' | 'disk', Telling> = {
       ],
       right: 2,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'lost', swap: 'lost' },
+    claims: { forget: 'lost', path: 'recovered', kill: 'lost', swap: 'lost', expire: 'lost' },
     why: [
       'Subscriptions and letters are filed under the client id, so the sleeper finds them again from any address.',
       'But the process holds them. A PUBACK said “I have it”, which was true, and never “I will still have it”.',
@@ -41,15 +51,121 @@ const designs: Record<'memory' | 'disk', Telling> = {
       ],
       right: 0,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'recovered', swap: 'lost', store: 'lost' },
+    claims: { forget: 'lost', path: 'recovered', kill: 'recovered', swap: 'lost', expire: 'lost', store: 'lost' },
     why: [
       'The same rules as mqtt/memory; only a journal stands between a decision and the PUBACK that promises it.',
       'The next life folds the journal into the same state: the session under its client id, its letters in their order.',
       'The sleeper notices nothing. Whoever sends notices a lost connection, and sends again what was not acknowledged.',
     ],
-    next: 'amnesia demo mqtt/disk --cut forget',
+    next: 'amnesia demo mqtt/redis',
+  },
+  redis: {
+    cut: { is: 'swap', at: { after: 5 } },
+    verdict: 'untouched',
+    predict: {
+      ask: 'Two brokers, and a balancer in front. The letters were acknowledged by the first; the sleeper comes back and is led to the second, which has never met it. What does it get?',
+      choices: ['the three letters, in order', 'session present 0', 'session present 1, and letters later'],
+      right: 0,
+    },
+    claims: { forget: 'lost', path: 'recovered', kill: 'recovered', swap: 'recovered', expire: 'lost', store: 'lost' },
+    why: [
+      'What a broker hears goes into a stream in Redis, and all brokers read it in the same order: they are one.',
+      'A session is filed under the client id and held by none of them, so it makes no difference who is asked.',
+      'Lose the stream, and all of them have forgotten together.',
+    ],
+    next: 'amnesia demo mqtt/redis --cut store',
+  },
+  aedes: {
+    ...beside,
+    verdict: 'lost',
+    predict: { ...beside.predict, right: 1 },
+    claims: { path: 'recovered', kill: 'lost', swap: 'lost' },
+    why: [
+      'Aedes as it comes holds sessions in its process, as mqtt/memory does: the packets tell the same story.',
+      'Nobody can look into it, so the log has no ledger of it; that a session was there, it shows by session present 1.',
+      'Ask of any broker what its acknowledgement means, and whether anybody has killed it to find out.',
+    ],
+    next: 'amnesia points mqtt',
+  },
+  'aedes-level': {
+    ...beside,
+    verdict: 'untouched',
+    predict: { ...beside.predict, right: 0 },
+    claims: { path: 'recovered', kill: 'recovered', swap: 'lost', store: 'lost' },
+    why: [
+      'With Level behind it, this broker has its sessions on the disk, and the sleeper’s letters with them.',
+      'It says PUBACK and stores the letter at the same time. Here it had time enough; under load it does not.',
+      'One kill after a pause shows what a server can do. What it promises is shown by many kills, in the middle of things.',
+    ],
+    next: 'amnesia points mqtt/aedes-level',
+  },
+  'aedes-redis': {
+    ...beside,
+    verdict: 'untouched',
+    predict: { ...beside.predict, right: 0 },
+    claims: { path: 'recovered', kill: 'recovered', swap: 'recovered', store: 'lost' },
+    why: [
+      'With Redis behind it, its sessions are in a store that other brokers can share.',
+      'It says PUBACK and stores the letter at the same time, so an answer promises less than it seems to.',
+      'Held by a shared store: killed or swapped, the sleeper finds its letters; lose the store, and they are gone.',
+    ],
+    next: 'amnesia points mqtt/aedes-redis',
   },
 };
+
+/** Both are awake and remembered; one letter is published; in the end it is counted. */
+function exchange(qos: QoS, points: Exchange<LettersClient>['points']): Exchange<LettersClient> {
+  return {
+    name: `QoS ${qos}`,
+    steps: [
+      {
+        name: 'sleeper: subscribe',
+        act: async (client) => {
+          await client.connect('sleeper', { clean: false });
+          return client.subscribe('sleeper', 'letters', qos);
+        },
+      },
+      { name: 'sender: come', act: (client) => client.connect('sender', { clean: false }) },
+      { name: 'sender: publish', act: (client) => client.publish('sender', 'letters', 'Hello', qos) },
+      {
+        name: 'sleeper: count',
+        act: async (client) => {
+          await client.wake('sleeper');
+          // What a sender says on one topic comes in order: after this letter nothing is still on its way.
+          await client.publish('sender', 'letters', 'That was all.', qos);
+          const copies = (await client.until('sleeper', 'That was all.')).filter((said) => said === '"Hello"').length;
+          return ['lost', 'once', 'twice'][copies] ?? `${copies} times`;
+        },
+      },
+    ],
+    points,
+  };
+}
+
+const on = (moment: 'read' | 'send' | 'sent', kind: string) => ({ moment, nth: 1, kind });
+
+const exchanges: Exchange<LettersClient>[] = [
+  exchange(0, [
+    { on: on('read', 'PUBLISH'), tells: 'the broker has read it, and passed it to nobody' },
+    { on: on('sent', 'PUBLISH'), tells: 'it is on its way to the subscriber' },
+  ]),
+  exchange(1, [
+    { on: on('read', 'PUBLISH'), tells: 'the broker has read it, and nothing came of it yet' },
+    { on: on('send', 'PUBACK'), tells: 'the broker has taken it over, and PUBACK has not left' },
+    { on: on('sent', 'PUBACK'), tells: 'the sender may forget it' },
+    { on: on('read', 'PUBACK'), tells: 'the subscriber has acknowledged it, and the broker has not noted that' },
+  ]),
+  exchange(2, [
+    { on: on('read', 'PUBLISH'), tells: 'the broker has read it, and nothing came of it yet' },
+    { on: on('send', 'PUBREC'), tells: 'the broker has taken it over, and PUBREC has not left' },
+    { on: on('sent', 'PUBREC'), tells: 'the sender may forget the letter, and keeps its number' },
+    { on: on('read', 'PUBREL'), tells: 'the broker has been told to forget the number, and has not yet' },
+    { on: on('send', 'PUBCOMP'), tells: 'the number is released, and PUBCOMP has not left' },
+    { on: on('read', 'PUBREC'), tells: 'the subscriber has it, and the broker has not noted that' },
+    { on: on('send', 'PUBREL'), tells: 'the broker has noted it, and PUBREL has not left' },
+    { on: on('read', 'PUBCOMP'), tells: 'both ends may forget the number, and the broker has not yet' },
+  ]),
+];
 
 export const story: Story<LettersClient> = {
   card,
@@ -83,9 +199,10 @@ export const story: Story<LettersClient> = {
         return said;
       },
     },
-    { name: 'sleeper: wake up', act: (client) => client.wake('sleeper') },
+    { name: 'sleeper: wake up', act: (client) => client.wake('sleeper', 3) },
   ],
   designs,
+  exchanges,
 };
 
 if (ranDirectly(import.meta.url, 'mqtt')) await (await import('../src/cli/amnesia.ts')).runStory(story);

@@ -39,8 +39,13 @@ export interface LettersClient extends Client {
   sleep(name: string): Promise<string>;
   /** Goes without a word: its connection is reset. */
   vanish(name: string): Promise<string>;
-  /** Comes back, and resolves to all letters that have come by then. What is still to come after that was not there yet. */
-  wake(name: string): Promise<string>;
+  /**
+   * Comes back, and resolves to all letters that have come by then. What is still to come after that was not there yet; only a broker
+   * that fetches letters while it goes on answering may take longer, so where the session was present, `letters` are waited for.
+   */
+  wake(name: string, letters?: number): Promise<string>;
+  /** Waits for a letter that says this, until it is overdue. Resolves to what all letters said that have come since the last time. */
+  until(name: string, said: string): Promise<string[]>;
   /** Says good-bye for good: its session ends. */
   finish(name: string): Promise<string>;
 }
@@ -63,7 +68,7 @@ interface Player {
   /** QoS 2 letters that were received and not released, filed under the packet id. */
   incoming: Map<number, Packet>;
   /** What has arrived and was not told yet. */
-  letters: string[];
+  letters: { topic: string; said: string }[];
   /** Packets that have brought letters, or are about to. */
   news: number;
   /** What the broker said when it hung up, or refused. */
@@ -131,7 +136,7 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
     };
     player.mqtt
       .on('message', (topic, payload) => {
-        player.letters.push(`${printable(topic, 80)} ${quoted(payload, 80)}`);
+        player.letters.push({ topic: printable(topic, 80), said: quoted(payload, 80) });
       })
       .on('packetreceive', ({ cmd }) => {
         if (cmd === 'publish' || cmd === 'pubrel') player.news++;
@@ -224,6 +229,18 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
     }
   }
 
+  /** Resolves when the letters that have come are `enough`, or the next one is overdue. */
+  async function arrived(player: Player, enough: (letters: Player['letters']) => boolean): Promise<void> {
+    const come = new AbortController();
+    const look = () => {
+      if (enough(player.letters)) come.abort();
+    };
+    player.mqtt.on('message', look);
+    look();
+    if (!come.signal.aborted) await Promise.race([waits.overdue(come.signal), once(come.signal, 'abort')]);
+    player.mqtt.off('message', look);
+  }
+
   /** Says DISCONNECT, and resolves when the broker has hung up. */
   async function leave(player: Player, properties = {}): Promise<void> {
     const { socket } = player;
@@ -288,13 +305,21 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
       return 'gone without a word';
     },
 
-    async wake(name) {
+    async wake(name, expected = 0) {
       const player = find(name);
       // Whoever wakes wants to go on, whatever they wanted at first.
       player.mqtt.options.clean = false;
       await insist(player, () => quiet(player));
-      const letters = player.letters.splice(0);
+      if (player.present) await arrived(player, (letters) => letters.length >= expected);
+      const letters = player.letters.splice(0).map(({ topic, said }) => `${topic} ${said}`);
       return `${presence(player)}; ${letters.length === 0 ? 'no letters' : letters.join(', ')}`;
+    },
+
+    async until(name, said) {
+      const player = find(name);
+      const last = quoted(Buffer.from(said), 80);
+      await arrived(player, (letters) => letters.some((letter) => letter.said === last));
+      return player.letters.splice(0).map((letter) => letter.said);
     },
 
     async finish(name) {

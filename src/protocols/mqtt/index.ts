@@ -1,5 +1,6 @@
 // The card of mqtt: one broker, and what holds the letters that nobody has fetched yet.
 
+import { aedesInMemory, aedesOnLevel, aedesOnRedis } from '../../beside/aedes.ts';
 import type { AccessRule } from '../../served/access.ts';
 import { isTopicFilter } from '../../served/topics.ts';
 import { printable } from '../../wire/printable.ts';
@@ -46,10 +47,22 @@ function designsFor(given: Given): MqttCard['designs'] {
     disk: {
       rules,
       holds: 'disk',
+      takes: ['sync'],
       tells: 'the same rules; every change is written down and synced before a PUBACK, PUBREC or PUBCOMP leaves',
       promises:
         'a PUBACK, PUBREC or PUBCOMP promises that the letter is on the disk: it survives a kill and, as far as the disk keeps its word, a power cut',
     },
+    redis: {
+      rules,
+      holds: 'redis',
+      takes: ['store'],
+      tells: 'the same rules; what is heard goes into a Redis stream that all brokers follow: they are one',
+      promises:
+        'a PUBACK, PUBREC or PUBCOMP promises what Redis promises: with appendfsync always, that the letter is on its disk; by default, all but its last second',
+    },
+    aedes: aedesInMemory(),
+    'aedes-level': aedesOnLevel(),
+    'aedes-redis': aedesOnRedis(),
   };
 }
 

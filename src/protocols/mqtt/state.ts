@@ -422,6 +422,12 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
       }
     },
 
+    // MQTT-3.2.2-6, MQTT 5 §3.2.2.2: what is kept of this client is out of reach, so nobody may say that there is nothing.
+    unavailable: (message, from) =>
+      message?.type === 'CONNECT'
+        ? refusal(message, from, CODE.serverUnavailable, CONNACK4.serverUnavailable, 'The store is away.')
+        : [{ to: from, hangUp: true }],
+
     learn(state, outcome, from, world) {
       const connection = state.connections.get(from);
       const session = connection && state.sessions.get(connection.client);
@@ -594,19 +600,17 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
     return { events, actions };
   }
 
-  function refuse({ version }: Message, from: Path, code: number, code4: number, reason: string): Decided {
+  function refuse(asked: Message, from: Path, code: number, code4: number, reason: string): Decided {
+    return { events: NONE, actions: refusal(asked, from, code, code4, reason) };
+  }
+
+  function refusal({ version }: Message, to: Path, code: number, code4: number, reason: string): Action<Message>[] {
     const properties = version === 5 && reason !== '' ? { reason } : NO_PROPERTIES;
     // MQTT-3.2.2-5 of 3.1.1: and then the connection is closed.
-    return {
-      events: NONE,
-      actions: [
-        {
-          to: from,
-          say: { version, type: 'CONNACK', sessionPresent: false, code: version === 5 ? code : code4, properties },
-        },
-        { to: from, hangUp: true },
-      ],
-    };
+    return [
+      { to, say: { version, type: 'CONNACK', sessionPresent: false, code: version === 5 ? code : code4, properties } },
+      { to, hangUp: true },
+    ];
   }
 
   // Going (MQTT 5 §3.14, §3.1.2.5).
