@@ -20,7 +20,7 @@ const designs: Record<'memory' | 'connection' | 'disk', Telling> = {
       ],
       right: 2,
     },
-    claims: { forget: 'broken', path: 'recovered', kill: 'broken', swap: 'broken' },
+    claims: { forget: 'broken', path: 'recovered', kill: 'broken', swap: 'broken', expire: 'untouched' },
     why: [
       'The session is filed under a token that the client carries: from another address it would be found again.',
       'But the process holds it. Killed, it takes along the number it expected, the digest, and the token itself.',
@@ -40,7 +40,7 @@ const designs: Record<'memory' | 'connection' | 'disk', Telling> = {
       ],
       right: 1,
     },
-    claims: { forget: 'broken', path: 'broken', kill: 'broken', swap: 'broken' },
+    claims: { forget: 'broken', path: 'broken', kill: 'broken', swap: 'broken', expire: 'untouched' },
     why: [
       'Here the session is filed under the connection itself: who speaks is known by the path they speak on.',
       'When that path ends, nobody could ever ask for the session again, so the server drops it.',
@@ -60,7 +60,14 @@ const designs: Record<'memory' | 'connection' | 'disk', Telling> = {
       ],
       right: 1,
     },
-    claims: { forget: 'broken', path: 'recovered', kill: 'recovered', swap: 'broken', store: 'broken' },
+    claims: {
+      forget: 'broken',
+      path: 'recovered',
+      kill: 'recovered',
+      swap: 'broken',
+      expire: 'untouched',
+      store: 'broken',
+    },
     why: [
       'The same rules as tcp-session/memory; only a journal stands between a decision and the answer that promises it.',
       'What was promised is on the disk, so the next life folds the journal into the same state and knows the token.',

@@ -19,6 +19,15 @@ test('disk: over kills at random protocol events no acknowledged byte is lost an
   expect(toll.acknowledged).toBeGreaterThan(10_000);
 });
 
+test('disk with --sync os: over kills, nothing that was acknowledged is lost either: the kernel outlives the process', async () => {
+  const toll = await durability({ kills: 8, seed: 11, design: 'disk', sync: 'os' });
+  expect(toll.findings).toEqual([]);
+  expect(toll).toMatchObject({ kills: 8, late: 0, lost: 0, lostSessions: 0, twice: 0, phantom: 0 });
+  // Killed also between a write and its answer.
+  expect(toll.moments.write).toBeGreaterThan(0);
+  expect(toll.acknowledged).toBeGreaterThan(5000);
+});
+
 test('memory promises nothing beyond the process, and the checker finds what its kills took', async () => {
   const toll = await durability({ kills: 4, seed: 7, design: 'memory' });
   expect(toll.lostSessions).toBeGreaterThan(0);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { tap } from '../src/capture/tap.ts';
 import { clockSince, type Trace } from '../src/capture/trace.ts';
+import type { Sync } from '../src/lab/journals/sync.ts';
 import { beginLife, discardHost, type Life, startHost } from '../src/lab/lives.ts';
 import type { KillOn } from '../src/lab/messages.ts';
 import { temporaryFolder } from '../src/lab/tidy.ts';
@@ -152,6 +153,8 @@ export interface DurabilityOptions {
   design: string;
   /** The `file:` address of another card with the same wire: the small wrong servers. */
   protocol?: string;
+  /** How far a disk design writes before it answers. */
+  sync?: Sync;
   /** Told after each kill. */
   progress?: (killed: number) => void;
 }
@@ -181,6 +184,7 @@ export async function durability({
   seed,
   design,
   protocol = 'tcp-session',
+  sync,
   progress,
 }: DurabilityOptions): Promise<Toll> {
   const roll = dice(seed);
@@ -214,6 +218,7 @@ export async function durability({
         port,
         origin: String(origin),
         ...(kill ? { kill, trace } : {}),
+        ...(sync ? { settings: { sync } } : {}),
         ...(writes ? { folder: join(folder, 'state') } : {}),
       },
       host,
@@ -288,7 +293,7 @@ export async function durability({
   try {
     let publishers: Promise<void>[] = [];
     for (let killed = 0; killed < kills; killed++) {
-      const kill = someEvent(roll, writes, killed === 0);
+      const kill = someEvent(roll, writes, killed === 0, sync);
       const victim = await begin(killed + 1, kill);
       if (killed === 0) publishers = Array.from({ length: PUBLISHERS }, publish);
       const patience = setTimeout(() => {
@@ -336,7 +341,7 @@ export async function durability({
 }
 
 /** Where a server is to die: while it reads, before it answers, just after, or between a write and its sync. */
-function someEvent(roll: (below: number) => number, writes: boolean, first: boolean): KillOn {
+function someEvent(roll: (below: number) => number, writes: boolean, first: boolean, sync: Sync = 'device'): KillOn {
   const events: KillOn[] = [
     { moment: 'read', kind: 'DATA', nth: 1 + roll(300) },
     { moment: 'send', kind: 'ACK', nth: 1 + roll(300) },
@@ -344,7 +349,8 @@ function someEvent(roll: (below: number) => number, writes: boolean, first: bool
     first ? { moment: 'sent', kind: 'OPENED', nth: 1 + roll(PUBLISHERS) } : { moment: 'read', kind: 'RESUME', nth: 1 },
   ];
   if (writes) {
-    events.push({ moment: 'write', kind: '', nth: 1 + roll(30) }, { moment: 'sync', kind: '', nth: 1 + roll(30) });
+    events.push({ moment: 'write', kind: '', nth: 1 + roll(30) });
+    if (sync === 'device') events.push({ moment: 'sync', kind: '', nth: 1 + roll(30) });
   }
   return events[roll(events.length)] as KillOn;
 }

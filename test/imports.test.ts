@@ -1,4 +1,5 @@
-// Imports run one way: cli and demos → lab and log → capture → protocols → bounds and wire. Types may look anywhere below.
+// Imports run one way: cli and demos → lab and log → capture → protocols → bounds and wire. Types may look anywhere below. Servers
+// that are not ours stand beside: the card of their protocol lists them, and they know the shapes that all share.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -12,7 +13,8 @@ const MAY: Record<string, string[]> = {
   'src/wire': [],
   'src/bounds': ['src/wire'],
   'src/served': ['src/wire'],
-  'src/protocols': ['src/wire', 'src/bounds', 'src/served'],
+  'src/protocols': ['src/wire', 'src/bounds', 'src/served', 'src/beside'],
+  'src/beside': ['src/protocols'],
   'src/capture': ['src/wire', 'src/bounds', 'src/protocols'],
   'src/lab': ['src/wire', 'src/bounds', 'src/protocols', 'src/capture'],
   'src/log': ['src/wire', 'src/capture'],
@@ -50,6 +52,11 @@ test('nothing loads what stands above it', () => {
       .map((other) => `${file} loads ${other}`);
   });
   expect(wrong).toEqual([]);
+});
+
+test('a server beside ours knows the shapes of protocols, and none of them', () => {
+  const loaded = new Set(FILES.filter((file) => folderOf(file) === 'src/beside').flatMap(loads));
+  expect([...loaded]).toEqual(['src/protocols/shapes.ts']);
 });
 
 test('no protocol knows another one', () => {

@@ -15,17 +15,20 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { crc32 } from 'node:zlib';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type DiskOptions, diskJournal } from '../src/lab/journals/disk.ts';
 import { decodeState, encodeState } from '../src/lab/journals/encode.ts';
 import { JournalError } from '../src/lab/journals/error.ts';
 import { own } from '../src/lab/journals/owner.ts';
+import { syncOf } from '../src/lab/journals/sync.ts';
 import type { Journal } from '../src/lab/keeper.ts';
 import { temporaryFolder } from '../src/lab/tidy.ts';
+import { SettingError } from '../src/protocols/shapes.ts';
 
 /** The simplest state there is: the words said so far. */
 type Words = string[];
@@ -531,4 +534,32 @@ test('a new folder may be named from where one stands, and be several deep', asy
   await journal.append(['here']);
   await close(journal);
   expect((await open({ folder: join(folder, 'one', 'two') })).words).toEqual(['here']);
+});
+
+test.each([
+  ['device', 'once for each append', ['write', 'sync', 'write', 'sync'], 2],
+  ['os', 'never for an append', ['write', 'write'], 0],
+] as const)('--sync %s: the device is waited for %s; both come back', async (sync, _name, moments, syncs) => {
+  const came: string[] = [];
+  const { journal } = await open({ sync, at: (moment) => void came.push(moment) });
+  const probe = await openFile(join(folder, 'journal'), 'r');
+  const datasync = vi.spyOn(Object.getPrototypeOf(probe) as typeof probe, 'datasync');
+  await probe.close();
+  await journal.append(['one']);
+  await journal.append(['two']);
+  expect(came).toEqual(moments);
+  expect(datasync).toHaveBeenCalledTimes(syncs);
+  // What begins the file anew replaces all there is, so it is synced however fast the rest is to be.
+  await journal.snapshot(['one', 'two']);
+  expect(datasync).toHaveBeenCalledTimes(syncs + 1);
+  datasync.mockRestore();
+  await close(journal);
+  expect((await open()).words).toEqual(['one', 'two']);
+});
+
+test('--sync takes two words, and device is what it is without', () => {
+  expect([syncOf({}), syncOf({ sync: 'device' }), syncOf({ sync: 'os' })]).toEqual(['device', 'device', 'os']);
+  expect(() => syncOf({ sync: 'never' })).toThrow(
+    new SettingError('"never" is no way to sync: --sync takes device or os'),
+  );
 });

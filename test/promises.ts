@@ -234,6 +234,11 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   return wrong;
 }
 
+/** Whether the server is not ours: it has no rules to be held to, and nobody can make it forget. */
+export function isBeside({ story, design }: Subject): boolean {
+  return story.card.designs[design]?.runs !== undefined;
+}
+
 /** A live server of this design, for as long as `use` takes. */
 export async function living<T>({ story, design, seed = 1 }: Subject, use: (life: Life) => Promise<T>): Promise<T> {
   const { path, remove } = await temporaryFolder();
@@ -422,6 +427,7 @@ export async function unsettled(subject: Subject, said: readonly Said[], seed = 
   const { card } = subject.story;
   return living(subject, async (life) => {
     const wrong: string[] = [];
+    const crashed: string[] = [];
     const first = await workload(subject, life);
     for (const [over, talk] of [
       ['tcp', overTcp],
@@ -438,6 +444,13 @@ export async function unsettled(subject: Subject, said: readonly Said[], seed = 
       }
     }
     if (!(await life.alive())) return [...wrong, `spoiled packets killed it: ${JSON.stringify(await life.died)}`];
+    // What the protocol of others says to nonsense is theirs to choose, and what they remember of it as well; they must live and answer.
+    if (isBeside(subject)) {
+      await workload(subject, life).catch((error: Error) => {
+        crashed.push(`it no longer answers: ${error.message}`);
+      });
+      return crashed;
+    }
     // Whatever the others made it remember is theirs; forgotten, the valid client must be served as the first was.
     await workload(subject, life).catch((error: Error) => void wrong.push(`it no longer answers: ${error.message}`));
     await life.forget();

@@ -66,6 +66,8 @@ export interface Around {
   holder: string;
   before: Facts;
   after: Facts;
+  /** Nobody can look into it. */
+  unseen?: true;
 }
 
 /** The ledger of a whole arm. */
@@ -80,7 +82,12 @@ export function ledger(entries: readonly Entry[]): Ledger {
     const is = book.known();
     around.set(
       entry.row,
-      was.map(({ holder, facts }, index) => ({ holder, before: facts, after: is[index]?.facts ?? {} })),
+      was.map(({ holder, facts, unseen }, index) => ({
+        holder,
+        before: facts,
+        after: is[index]?.facts ?? {},
+        ...(unseen ? { unseen } : {}),
+      })),
     );
   }
   return { notes, accounts: book.accounts, around: (row) => around.get(row) ?? [] };
@@ -100,6 +107,8 @@ export class Book {
   /** Whether the client is tapped as well: of a stranger nobody knows what it remembers. */
   private readonly seesClient: boolean;
   private life: string | undefined;
+  /** Nobody can look into this life, so nothing is known of what it remembers. */
+  private unseen = false;
   /** Somebody lived here before this life. */
   private restarted = false;
   /** Who has said something to this life, by name. */
@@ -140,9 +149,13 @@ export class Book {
   }
 
   /** What everybody knows at this point. */
-  known(): { holder: string; facts: Facts }[] {
+  known(): { holder: string; facts: Facts; unseen?: true }[] {
     return [
-      { holder: this.life ?? 'the server', facts: inFacts(this.server) },
+      {
+        holder: this.life ?? 'the server',
+        facts: inFacts(this.server),
+        ...(this.unseen ? { unseen: true } : {}),
+      },
       { holder: 'client', facts: inFacts(this.client) },
     ];
   }
@@ -227,6 +240,8 @@ export class Book {
             text: `${grave?.subject} (${grave?.known}): ${wasWritten}${another}`,
           };
         }
+        if (this.unseen && !ofClient)
+          return { word: 'hint', field, cite, text: `${whose} says that it does not have ${key}: ${why}` };
         if (line)
           return { word: 'hint', field, cite, text: `${whose} has ${key}, and refuses it: nothing was lost here` };
         return { word: 'hint', field, cite, text: `${whose} never had ${key}: nothing was lost here` };
@@ -253,7 +268,7 @@ export class Book {
           word: 'proof',
           field,
           cite,
-          text: this.restarted && isFirst ? `${whose} has never met this client: ${why}` : why,
+          text: this.restarted && isFirst && !this.unseen ? `${whose} has never met this client: ${why}` : why,
         };
       case 'writes':
         return { word: 'keeps', field, cite, text: `${whose}: ${key}: ${why}` };
@@ -262,13 +277,11 @@ export class Book {
     }
   }
 
-  /** What this client had filed under the path it spoke from before, as far as it is known that there is one client only. */
+  /** What this client had filed under the path it spoke from before, as far as it is known who that was. */
   private leftOnAnotherPath(key: string): Line | undefined {
     if (!this.seesClient) return undefined;
-    const before = key.slice(0, key.indexOf('['));
-    return [...this.graves.values()].findLast(
-      ({ subject }) => subject !== key && subject.startsWith(`${before}[client`),
-    );
+    const own = withoutPath(key);
+    return [...this.graves.values()].findLast(({ subject }) => subject !== key && withoutPath(subject) === own);
   }
 
   /** `asked`: a message brought it about. What goes without one goes because a path did. */
@@ -281,7 +294,7 @@ export class Book {
       memory.delete(subject);
       if (!line || ofClient) return;
       this.bury({ ...line, gone: row });
-      if (outcome?.fate === 'KEPT' && !asked && this.watched?.cut.cut === 'path')
+      if (outcome?.fate === 'KEPT' && !asked && this.watched && !takes(this.watched.cut))
         Object.assign(outcome, { fate: 'LOST', gone: row });
       return;
     }
@@ -304,6 +317,7 @@ export class Book {
     this.restarted = this.life !== undefined;
     this.met.clear();
     this.life = entry.life;
+    this.unseen = entry.unseen === true;
     this.server.clear();
     for (const [subject, known] of Object.entries(entry.facts)) {
       const outcome = this.awaitingBirth ? this.watched?.outcomes.find((each) => each.subject === subject) : undefined;
@@ -331,19 +345,29 @@ export class Book {
       return;
     }
     const lines = [...this.server.values()];
-    const takes = entry.cut !== 'path';
+    const taken = takes(entry);
     const gone = { gone: entry.row, ...(entry.cut === 'swap' ? { leftBehind: true as const } : {}) };
-    const fate = takes ? { fate: 'LOST' as const, ...gone } : { fate: 'KEPT' as const };
+    const fate = taken ? { fate: 'LOST' as const, ...gone } : { fate: 'KEPT' as const };
     this.watched = {
       cut: entry,
       outcomes: lines.map(({ subject, known, written }) => ({ subject, known, written, ...fate })),
     };
     this.accounts.push(this.watched);
-    if (!takes) return;
+    if (!taken) return;
     for (const line of lines) this.bury({ ...line, ...gone });
     this.server.clear();
     this.awaitingBirth = entry.cut === 'kill' || entry.cut === 'swap';
   }
+}
+
+/** `session[client@2]` as `session[client]`: filed under which client, and not under which of its paths. */
+function withoutPath(subject: string): string {
+  return subject.replace(/@\d+\]$/, ']');
+}
+
+/** Whether a cut takes all memory at once. A new path and the passing of time leave it to the rules what goes. */
+function takes({ cut }: CutRow): boolean {
+  return cut !== 'path' && cut !== 'expire';
 }
 
 /** A row as the log numbers it. */

@@ -27,7 +27,7 @@ export type Row = PacketRow | LinkRow | LifeRow | CutRow | MemoryRow | DiedRow |
 /** One message (TCP), or one datagram (UDP). */
 export interface PacketRow {
   is: 'packet';
-  /** `client`, `client@2` after it came back from another address, a life, or `nobody`. */
+  /** `client`, or a name that it gave itself, `client@2` after it came back from another address, a life, or `nobody`. */
   from: string;
   to: string;
   side: Side;
@@ -56,6 +56,8 @@ export interface LinkRow {
   what: LinkEvent;
   from: string;
   to: string;
+  /** Which end did it. */
+  side: Side;
   /** The process that it comes from is dead: its kernel did this. */
   dead?: true;
   /** For a data connection: the row of the message that had one end wait for it. */
@@ -70,11 +72,13 @@ export interface LifeRow {
   /** What it remembered when it began to listen. */
   facts: Facts;
   notes: string[];
+  /** It is not ours, and nobody can look into its memory: what it remembers is unknown, not nothing. */
+  unseen?: true;
 }
 
 export interface CutRow {
   is: 'cut';
-  cut: 'kill' | 'forget' | 'path' | 'store' | 'swap';
+  cut: 'kill' | 'forget' | 'path' | 'store' | 'swap' | 'expire';
   /** Whose memory it took: a life, `client` for the path, `disk` for the store. */
   who: string;
   pid?: number;
@@ -84,6 +88,10 @@ export interface CutRow {
   facts: Facts;
   /** A forget that did not take: what it still knew. */
   left?: Facts;
+  /** How much time passed, in milliseconds. */
+  by?: number;
+  /** Nobody can look into that life: what it knew is unknown, not nothing. */
+  unseen?: true;
 }
 
 /** Memory that changed without a message: a connection ended, say. */
@@ -170,7 +178,8 @@ export class Recorder {
   private readonly conversations = new Map<string, Conversation>();
   /** Names for paths, in order of appearance. */
   private readonly names = new Map<Path, string>();
-  private namesGiven = 0;
+  /** How many paths have each name. */
+  private readonly namesGiven = new Map<string, number>();
   /** Packets kept in all streams, oldest first; those before `letGo` are no longer. */
   private readonly kept: { stream: Stream; nth: number; bytes: number }[] = [];
   private keptBytes = 0;
@@ -180,7 +189,7 @@ export class Recorder {
   /** Secrets that have passed by, to know them again in bytes that are no message. */
   private readonly secrets = new Set<string>();
   /** `retired`: it lives, and the balancer leads nobody to it any more. */
-  private life: { who: string; facts: Facts; alive: boolean; retired?: true } | undefined;
+  private life: { who: string; facts: Facts; alive: boolean; retired?: true; unseen?: true } | undefined;
   private serverPort = 0;
   /** The port of the balancer in front, where there is one, and whose words come from its ports: back end's view → client. */
   private front: number | undefined;
@@ -206,7 +215,10 @@ export class Recorder {
   push(trace: Trace): void {
     const t_ns = trace.t;
     const arm = this.options.arm ?? 1;
-    const row = (what: Row): void => void this.entries.push({ t_ns, arm, row: this.nextRow++, ...what });
+    const row = (what: Row): void => {
+      const unseen = what.is === 'cut' && this.life?.unseen ? { unseen: true as const } : {};
+      this.entries.push({ t_ns, arm, row: this.nextRow++, ...what, ...unseen });
+    };
     switch (trace.is) {
       case 'arm':
         this.entries.push({
@@ -235,7 +247,12 @@ export class Recorder {
         return;
       case 'born':
         this.serverPort = Number(trace.path.slice(trace.path.lastIndexOf(':') + 1));
-        this.life = { who: trace.who, facts: this.namedFacts(trace.facts), alive: true };
+        this.life = {
+          who: trace.who,
+          facts: this.namedFacts(trace.facts),
+          alive: true,
+          ...(trace.unseen ? { unseen: true } : {}),
+        };
         // A new process starts to count its connections anew.
         this.conversations.clear();
         this.awaited.clear();
@@ -246,6 +263,7 @@ export class Recorder {
           port: this.serverPort,
           facts: { ...this.life.facts },
           notes: trace.notes,
+          ...(trace.unseen ? { unseen: true } : {}),
         });
       case 'kill':
         this.killed();
@@ -274,8 +292,15 @@ export class Recorder {
           ...(Object.keys(left).length > 0 ? { left } : {}),
         });
       }
+      case 'named':
+        this.call(trace.path, trace.name);
+        return;
       case 'moved':
         return row({ is: 'cut', cut: 'path', who: 'client', facts: { ...this.life?.facts } });
+      case 'passed':
+        // What time takes is not the doing of a message from before.
+        this.lastOfClient = undefined;
+        return row({ is: 'cut', cut: 'expire', who: trace.who, facts: { ...this.life?.facts }, by: trace.by });
       case 'swapped':
         if (this.life) this.life.retired = true;
         return row({ is: 'cut', cut: 'swap', who: this.life?.who ?? '', facts: { ...this.life?.facts } });
@@ -306,12 +331,17 @@ export class Recorder {
 
   /** A path by its name; paths in texts are ports of the moment, and no two runs have the same. */
   private name(path: Path): string {
-    let name = this.names.get(path);
-    if (name === undefined) {
-      name = this.namesGiven++ === 0 ? 'client' : `client@${this.namesGiven}`;
-      makeRoom(this.names);
-      this.names.set(path, name);
-    }
+    return this.names.get(path) ?? this.call(path, 'client');
+  }
+
+  /** Gives a path the next name of somebody: `client`, then `client@2`. */
+  private call(path: Path, who: string): string {
+    const count = (this.namesGiven.get(who) ?? 0) + 1;
+    makeRoom(this.namesGiven);
+    this.namesGiven.set(who, count);
+    const name = count === 1 ? who : `${who}@${count}`;
+    makeRoom(this.names);
+    this.names.set(path, name);
     return name;
   }
 
@@ -457,13 +487,14 @@ export class Recorder {
     }
     const name = this.clientName(client, data);
     const opened = data ? { opened: data.opened } : {};
-    if (fromClient) row({ is: 'link', what, from: name, to: this.serverName(data), ...opened });
+    if (fromClient) row({ is: 'link', what, from: name, to: this.serverName(data), side: 'client', ...opened });
     else
       row({
         is: 'link',
         what,
         from: this.life?.retired ? 'balancer' : dataEnd(this.life?.who ?? 'nobody', data),
         to: name,
+        side: 'server',
         ...(this.life?.alive ? {} : { dead: true }),
         ...opened,
       });
@@ -559,7 +590,7 @@ export class Recorder {
         makeRoom(this.awaited);
         this.awaited.set(`${side} ${awaits}`, { opened: entry.row, client });
       }
-      if (sealed) row({ is: 'link', what: 'sealed', ...ends });
+      if (sealed) row({ is: 'link', what: 'sealed', ...ends, side });
       stream.packets.set(nth, entry);
       stream.packets.delete(nth - WINDOW);
       this.keepWithin(stream, nth, message.length);
@@ -800,6 +831,37 @@ function unseen(stream: Stream, way: 'sent' | 'read', lump: Buffer, length = lum
 /** The entries of a whole arm, from its traces. */
 export function record(traces: readonly Trace[], options: RecorderOptions): Entry[] {
   const recorder = new Recorder(options);
-  for (const trace of traces) recorder.push(trace);
+  for (const trace of introduced(traces)) recorder.push(trace);
   return recorder.entries;
+}
+
+/** A client knows its path only when it is connected, which has a row by then: it is named before anything is told of that path. */
+function introduced(traces: readonly Trace[]): readonly Trace[] {
+  if (!traces.some(({ is }) => is === 'named')) return traces;
+  // What goes through a balancer is seen by the server on another path.
+  const near = new Map(
+    traces.flatMap((trace) => (trace.is === 'balanced' && trace.near && trace.far ? [[trace.far, trace.near]] : [])),
+  );
+  const ordered: Trace[] = [];
+  for (const trace of traces) {
+    if (trace.is !== 'named') {
+      ordered.push(trace);
+      continue;
+    }
+    let first = ordered.length;
+    let begun = false;
+    for (let at = ordered.length - 1; at >= 0; at--) {
+      const before = ordered[at];
+      if (before?.is !== 'link' && before?.is !== 'bytes') continue;
+      const client = before.who === 'client' ? before.local : (near.get(before.remote) ?? before.remote);
+      if (client !== trace.path) continue;
+      const begins = before.is === 'link' && (before.what === 'connected' || before.what === 'accepted');
+      // The port was somebody else's before.
+      if (begun && !begins) break;
+      begun ||= begins;
+      first = at;
+    }
+    ordered.splice(first, 0, trace);
+  }
+  return ordered;
 }

@@ -18,11 +18,16 @@ export type Trace = { t: number; who: string } & (
   | { is: 'memory'; because?: { path: Path; nth: number; later?: true }; changes: Change[] }
   /** The rules were told what came of a deed. With the bytes read, it is all that they ever hear. */
   | { is: 'learned'; path: Path; outcome: Json }
-  | { is: 'born'; pid: number; path: Path; facts: Facts; notes: string[] }
+  /** `unseen`: nobody can look into its memory. */
+  | { is: 'born'; pid: number; path: Path; facts: Facts; notes: string[]; unseen?: true }
   | { is: 'died'; signal: string | null; code: number | null }
   | { is: 'kill'; pid: number; on?: string }
   | { is: 'forgot'; facts: Facts; left: Facts }
+  /** Who speaks on this path from its last connection on, where one process plays several clients. */
+  | { is: 'named'; path: Path; name: string }
   | { is: 'moved' }
+  /** The clock of this life was moved forward, in milliseconds. */
+  | { is: 'passed'; by: number }
   /** From here on another instance is asked. */
   | { is: 'swapped' }
   /** The lab's balancer stands in front, on this port; what comes to it from `near` goes on from `far`. */

@@ -5,6 +5,12 @@ import { EXIT, UsageError } from './errors.ts';
 
 const LEVELS = ['line', 'default', 'full'] as const;
 const BYTES = ['marked', 'all', 'none'] as const;
+/** The words of `src/lab/journals/sync.ts`, which is not loaded only to be told of. */
+const SYNC = {
+  choices: ['device', 'os'] as const,
+  requiresArg: true,
+  describe: 'disk designs: answer when the disk has it, or when the system has it (survives a kill, not a power cut)',
+};
 
 /** Takes a whole number in a range, and says in words what else was given. */
 const whole =
@@ -80,7 +86,7 @@ export async function run(args: readonly string[]): Promise<number> {
             describe: 'such as udp-echo or tcp-session/disk',
           })
           .option('cut', {
-            choices: ['kill', 'forget', 'path', 'swap', 'store', 'none'] as const,
+            choices: ['kill', 'forget', 'path', 'swap', 'expire', 'store', 'none'] as const,
             requiresArg: true,
             describe: 'what to sever; the story knows a good one',
           })
@@ -90,6 +96,7 @@ export async function run(args: readonly string[]): Promise<number> {
             describe:
               'after which step (2), or on which event ("read 2 DATA", "send 1 ACK", "sent 1 ACK", "write 2", "sync 2")',
           })
+          .option('sync', SYNC)
           .option('log', { choices: LEVELS, default: 'default' as const, describe: 'how much to tell' })
           .option('step', { type: 'boolean', describe: 'wait for a key after each step' })
           .option('predict', { type: 'boolean', describe: 'ask before it shows' })
@@ -140,6 +147,7 @@ export async function run(args: readonly string[]): Promise<number> {
           })
           .option('expose', { type: 'boolean', describe: 'let other machines in' })
           .option('state-dir', { type: 'string', requiresArg: true, describe: 'where a disk design writes' })
+          .option('sync', SYNC)
           .option('rate', {
             type: 'number',
             requiresArg: true,

@@ -4,6 +4,7 @@ import { type Ledger, ledger } from '../capture/ledger.ts';
 import { type Entry, record } from '../capture/records.ts';
 import type { Trace } from '../capture/trace.ts';
 import { type Arm, playArm } from '../lab/arm.ts';
+import { promiseOf } from '../lab/journals/sync.ts';
 import { type Judgement, judge } from '../lab/litmus.ts';
 import { discardHost, type Host, startHost } from '../lab/lives.ts';
 import {
@@ -20,6 +21,7 @@ import {
 import { jsonLines } from '../log/jsonl.ts';
 import { accountLines, type Bytes, heading, type Level, TerminalLog } from '../log/terminal.ts';
 import { type Line, wrap } from '../log/text.ts';
+import type { Settings } from '../protocols/shapes.ts';
 import { printableJson } from '../wire/printable.ts';
 import { EXIT, UsageError } from './errors.ts';
 import { ask, waitForKey } from './keys.ts';
@@ -32,6 +34,7 @@ export interface DemoOptions {
   cut?: string | undefined;
   at?: string | undefined;
   seed: number;
+  sync?: string | undefined;
   step?: boolean | undefined;
   predict?: boolean | undefined;
   log: Level;
@@ -47,8 +50,9 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   const { story, design, telling } = picked;
   const { card } = story;
   attended(options);
-  const cut = cutAsked(picked, options);
-  if (cut) await promisePossible(picked, cut);
+  const settings = settingsOf(picked, options);
+  const cut = cutAsked(picked, options, settings);
+  if (cut) promisePossible(picked, cut, settings);
   const out = screen(options);
   // Both arms' first processes start at once; the life after a kill starts when it has to, as it would anywhere.
   const ahead: Host[] = cut ? [startHost(), startHost()] : [startHost()];
@@ -59,7 +63,7 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   let predicted: { chosen: number; choices: readonly string[]; right?: number } | undefined;
 
   try {
-    if (!options.json) out.print(...introduction(picked, options, out));
+    if (!options.json) out.print(...introduction(picked, options, settings, out));
     const control = await show();
     let severed: Arm | undefined;
     if (cut && !control.fault) {
@@ -135,6 +139,7 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
       design,
       seed: options.seed,
       origin,
+      settings,
       asides: true,
       host: () => ahead.shift() ?? startHost(),
       ...(withCut ? { cut: withCut } : {}),
@@ -244,7 +249,7 @@ function attended({ json, step, predict }: DemoOptions): void {
     );
 }
 
-function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions): Cut | undefined {
+function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions, { sync }: Settings): Cut | undefined {
   if (cut === 'none') {
     if (at !== undefined)
       throw new UsageError(
@@ -254,6 +259,9 @@ function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions):
   }
   const is = (cut as CutKind | undefined) ?? telling.cut.is;
   if (at === undefined) {
+    // Where nothing is synced, the last moment before an answer is that of the write.
+    if (is === telling.cut.is && sync === 'os' && 'on' in telling.cut.at && telling.cut.at.on.moment === 'sync')
+      return { is, at: { on: { ...telling.cut.at.on, moment: 'write' } } };
     if (is === telling.cut.is) return telling.cut;
     return { is, at: { after: middleOf(story) } };
   }
@@ -275,9 +283,31 @@ function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions):
   return { is, at: place };
 }
 
-async function promisePossible({ story, design }: Picked, { is, at }: Cut): Promise<void> {
-  const holds = story.card.designs[design]?.holds;
+/** What the server is told. */
+function settingsOf({ story: { card }, design }: Picked, { sync }: DemoOptions): Settings {
+  if (sync === undefined) return {};
+  if (!card.designs[design]?.takes?.includes('sync'))
+    throw new UsageError(`--sync means nothing to ${card.name}/${design}. Type: amnesia demo ${card.name}/${design}`);
+  return { sync };
+}
+
+function promisePossible({ story, design }: Picked, { is, at }: Cut, { sync }: Settings): void {
+  if (sync === 'os' && 'on' in at && at.on.moment === 'sync')
+    throw new UsageError(
+      `with --sync os nothing is synced before an answer, so there is no such moment. Type: amnesia demo ${story.card.name}/${design} --sync os --at "write ${at.on.nth}"`,
+    );
+  const held = story.card.designs[design];
+  const holds = held?.holds;
   const onJournal = 'on' in at && (at.on.moment === 'write' || at.on.moment === 'sync');
+  const name = `${story.card.name}/${design}`;
+  if (held?.runs && (is === 'forget' || is === 'expire'))
+    throw new UsageError(
+      `${name} is not a server of ours: nobody can reach into it and ${is === 'forget' ? 'empty its memory' : 'move its clock'}. Type: amnesia demo ${name} --cut kill`,
+    );
+  if (held?.runs && onJournal)
+    throw new UsageError(
+      `${name} is not a server of ours: nobody can see when it writes. Type: amnesia demo ${name} --cut kill`,
+    );
   if (holds === 'disk' || (is !== 'store' && !onJournal)) return;
   const written = Object.entries(story.card.designs).find(([, each]) => each.holds === 'disk')?.[0];
   const advice = written
@@ -288,14 +318,14 @@ async function promisePossible({ story, design }: Picked, { is, at }: Cut): Prom
   );
 }
 
-function introduction({ story, design }: Picked, options: DemoOptions, { look }: Screen): Line[] {
+function introduction({ story, design }: Picked, options: DemoOptions, settings: Settings, { look }: Screen): Line[] {
   const { card } = story;
   const held = card.designs[design];
   return [
     heading(`${card.title} · ${card.name}/${design} · seed ${options.seed}`, look),
     ...wrap([{ text: `  ${story.about}` }], look, 2),
     ...wrap([{ text: '  design: ', style: 'dim' }, { text: held?.tells ?? '' }], look, 10),
-    ...wrap([{ text: '  promise: ', style: 'dim' }, { text: held?.promises ?? '' }], look, 11),
+    ...wrap([{ text: '  promise: ', style: 'dim' }, { text: held ? promiseOf(held, settings) : '' }], look, 11),
   ];
 }
 

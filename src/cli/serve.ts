@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { Book } from '../capture/ledger.ts';
 import { type Entry, Recorder } from '../capture/records.ts';
 import { clockSince, readTraces, type Trace } from '../capture/trace.ts';
+import { promiseOf } from '../lab/journals/sync.ts';
 import { type Succession, succession } from '../lab/succession.ts';
 import { temporaryFolder } from '../lab/tidy.ts';
 import { jsonLine } from '../log/jsonl.ts';
@@ -43,10 +44,24 @@ export interface ServeOptions {
   acl?: string | undefined;
   tls?: number | undefined;
   ws?: number | undefined;
+  sync?: string | undefined;
 }
 
 /** What a protocol may be told, beside where it listens. */
-const SETTINGS = ['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key', 'acl', 'tls', 'ws'] as const;
+const SETTINGS = [
+  'zone',
+  'secret',
+  'root',
+  'users',
+  'anonymous',
+  'active',
+  'cert',
+  'key',
+  'acl',
+  'tls',
+  'ws',
+  'sync',
+] as const;
 /** Those that name a file or a folder. A list of users is one only if there is such a file. */
 const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key', 'acl'];
 
@@ -69,7 +84,8 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
       `${options.host} can be reached by others, and anybody there could use this server. Type: amnesia serve ${name} --host ${options.host} --expose`,
     );
 
-  const holds = card.designs[design]?.holds;
+  const held = card.designs[design];
+  const holds = held?.holds;
   // A library that comes with a server has to be somewhere as well.
   const keeps = card.takes?.includes('root') && options.root === undefined;
   if (options.stateDir !== undefined && holds !== 'disk' && !keeps)
@@ -84,7 +100,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const signals = stopSignals();
   const temporary = logs ? temporaryFolder() : undefined;
   const traces = temporary?.path;
-  const writes = card.designs[design]?.holds === 'disk';
+  const writes = holds === 'disk';
   const folder =
     options.stateDir ??
     join(process.env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'amnesia', `${card.name}-${design}`);
@@ -118,17 +134,17 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     notice(
       `${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`,
     );
-    for (const line of wrap([{ text: `what an answer means: ${card.designs[design]?.promises}` }], out.look, 2))
+    for (const line of wrap([{ text: `what an answer means: ${held ? promiseOf(held, settings) : ''}` }], out.look, 2))
       notice(line.map(({ text }) => text).join(''));
     if (writes) notice(`it writes to ${folder}`);
     if (settings.secret !== undefined && options.secret === undefined)
       notice('its key was rolled for this run; --secret gives it one that another instance can share');
     for (const note of [...lives.current().opening, ...lives.current().notes]) notice(note);
     const keys = process.stdin.isTTY === true;
-    notice(keys ? 'keys: f forget, k kill and start again, q quit' : 'Ctrl-C stops it');
+    notice(keys ? `keys: ${held?.runs ? '' : 'f forget, '}k kill and start again, q quit` : 'Ctrl-C stops it');
     if (traces) log = liveLog(traces, own, lives, { card, design, options, out });
     // With the log, rows say so.
-    await untilStopped(lives, keys, signals.come, logs ? () => {} : notice);
+    await untilStopped(lives, keys, !held?.runs, signals.come, logs ? () => {} : notice);
     return EXIT.asClaimed;
   } finally {
     await lives?.stop();
@@ -180,6 +196,7 @@ function stopSignals(): { come: Promise<void>; ignore(): void } {
 function untilStopped(
   lives: Succession,
   keys: boolean,
+  forgets: boolean,
   signal: Promise<void>,
   notice: (text: string) => void,
 ): Promise<void> {
@@ -198,7 +215,7 @@ function untilStopped(
     };
     const one = (pressed: string) => {
       if (pressed === 'q' || pressed === '\u0003') stop();
-      if (pressed === 'f')
+      if (pressed === 'f' && forgets)
         act(() => lives.forget().then(() => notice(`${lives.current().who} has forgotten`))).catch(fail);
       if (pressed === 'k')
         act(() =>

@@ -9,10 +9,10 @@ import type { AnyCard } from '../protocols/index.ts';
 import type { Client, Facts, Json, Settings } from '../protocols/shapes.ts';
 import { diskJournal } from './journals/disk.ts';
 import type { Host } from './lives.ts';
-import { type Cut, placeInWords, type Step, type Story } from './story.ts';
+import { type Cut, expiryOf, placeInWords, type Step, type Story } from './story.ts';
 import { type Succession, succession } from './succession.ts';
 import { temporaryFolder } from './tidy.ts';
-import { seededWorld } from './world.ts';
+import { seededWorld, standingClock } from './world.ts';
 
 /** How long one step may take, in milliseconds: what has not been answered by then is not going to be. */
 const STEP = 10_000;
@@ -24,6 +24,8 @@ export interface ArmOptions {
   seed: number;
   /** `process.hrtime.bigint()` when the run began. */
   origin: bigint;
+  /** What a person has set, beside what the lab gives to all instances alike. */
+  settings?: Settings;
   /** Shows what happens while the server is dead as well. */
   asides?: boolean;
   /** Called when a step is over and everything it caused has been written down. */
@@ -56,6 +58,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const own: Trace[] = [];
   const note = (trace: Trace) => void own.push(trace);
   const steps: StepResult[] = [];
+  const time = standingClock();
   let lives: Succession | undefined;
   let client: Client | undefined;
   let gone = false;
@@ -100,7 +103,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         seed,
         trace: tracePath,
         origin: String(origin),
-        settings: settingsFor(story.card, design, seed),
+        settings: { ...settingsFor(story.card, design, seed), ...options.settings },
       },
       balanced: cut?.is === 'swap',
       calls: story.card.calls,
@@ -112,9 +115,10 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
     client = (await story.card.connect({
       host: '127.0.0.1',
       port: lives.port,
-      world: seededWorld(seed, 'client'),
+      world: seededWorld(seed, 'client', time),
       waits: lives.waits,
       design,
+      introduce: (path, name) => note({ t: clock(), who: 'client', is: 'named', path, name }),
     })) as Client;
 
     for (const [index, step] of story.steps.entries()) {
@@ -161,6 +165,13 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       case 'swap':
         await lives.swap();
         return rest(lives);
+      case 'expire': {
+        const by = expiryOf(story);
+        await lives.pass(by);
+        time.pass(by);
+        lookAtClient();
+        return rest(lives);
+      }
       case 'path':
         note({ t: clock(), who: 'client', is: 'moved' });
         await client.move();
@@ -238,7 +249,8 @@ export function settingsFor(card: AnyCard, design: string, seed: number): Settin
 
 /** What the next process would have known: the fold of what is written down. */
 async function heldIn(folder: string, held: AnyCard['designs'][string] | undefined): Promise<Facts> {
-  if (held?.holds !== 'disk') return {};
+  // Of what others write down only they know what it says.
+  if (held?.holds !== 'disk' || !held.rules) return {};
   const journal = await diskJournal<unknown, Json>({ folder });
   try {
     return held.rules.facts((await journal.recover(held.rules.empty(), held.rules.apply)).state);

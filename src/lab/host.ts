@@ -5,11 +5,20 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { clockSince, type FileSink, fileSink, type Sink } from '../capture/trace.ts';
 import { loadCard } from '../protocols/index.ts';
+import { syncOf } from './journals/sync.ts';
 import { StateKeeper } from './keeper.ts';
 import type { FromHost, LifeOptions, ToHost } from './messages.ts';
-import { REAL_WORLD, seededWorld } from './world.ts';
+import { REAL_WORLD, realClock, seededWorld, standingClock } from './world.ts';
 
-let begun: Promise<{ keeper: StateKeeper<unknown, unknown, never>; stop(): Promise<void> }> | undefined;
+interface Begun {
+  /** None where nobody can look into the server. */
+  keeper?: StateKeeper<unknown, unknown, never>;
+  /** Moves the clock, where it is not that on the wall. */
+  pass(by: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+let begun: Promise<Begun> | undefined;
 /** Where traces go now. Only its target changes, so the taps need not know. */
 let file: FileSink | undefined;
 const sink: Sink = (trace) => file?.sink(trace);
@@ -75,10 +84,14 @@ async function hear(message: ToHost): Promise<void> {
       return tell({ is: 'pong' });
     case 'forget': {
       const life = await begun;
-      const facts = (await life?.keeper.forget()) ?? {};
-      tell({ is: 'forgot', facts, left: life?.keeper.facts() ?? {} });
+      if (!life?.keeper) throw new Error('nobody can reach into this server and empty its memory');
+      const facts = await life.keeper.forget();
+      tell({ is: 'forgot', facts, left: life.keeper.facts() });
       return;
     }
+    case 'clock':
+      await (await begun)?.pass(message.by);
+      return tell({ is: 'passed' });
     case 'stop': {
       const life = await begun;
       await life?.stop();
@@ -87,7 +100,7 @@ async function hear(message: ToHost): Promise<void> {
   }
 }
 
-async function begin(options: LifeOptions) {
+async function begin(options: LifeOptions): Promise<Begun> {
   const plain = await loadCard(options.protocol);
   const card = plain?.configure
     ? await plain.configure(options.settings ?? {}, options.folder ?? process.cwd())
@@ -114,20 +127,49 @@ async function begin(options: LifeOptions) {
   }
 
   const observe = options.trace ? sink : undefined;
+  const host = isIP(options.host) ? options.host : (await lookup(options.host)).address;
+  const at = { host, port: options.port };
+  const opening = [...(card.opening ?? [])];
+
+  if (design.runs) {
+    const given = { folder: options.folder ?? process.cwd(), settings: options.settings ?? {} };
+    const server = await design.runs(at, given);
+    port = server.port;
+    const path = `${host}:${port}`;
+    observe?.({ t: clock(), who, is: 'born', pid: process.pid, path, facts: {}, notes: [], unseen: true });
+    tell({ is: 'listening', port, notes: [], opening });
+    return {
+      async pass() {
+        throw new Error('nobody can move the clock of this server');
+      },
+      async stop() {
+        await server.close();
+        untap();
+      },
+    };
+  }
+
   const { diskJournal } = design.holds === 'disk' ? await import('./journals/disk.ts') : { diskJournal: undefined };
   const kill = options.kill;
   const journal = await diskJournal?.({
     folder: options.folder ?? '.',
+    sync: syncOf(options.settings ?? {}),
     ...(kill && (kill.moment === 'write' || kill.moment === 'sync')
       ? { at: (await import('./armed.ts')).armedJournal(kill, observe, who, clock) }
       : {}),
   });
 
+  const standing = options.seed === undefined ? undefined : standingClock(options.passed);
+  const time = standing ?? realClock();
+  /** What has come to its end before anybody can be served waits until then. */
+  let early: (() => void)[] | undefined = [];
+
   const { keeper, notes } = await StateKeeper.open({
     rules: design.rules,
     wire: card.wire,
     // Each life rolls dice of its own: a secret made after a kill is another one.
-    world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, who),
+    world: options.seed === undefined ? REAL_WORLD : seededWorld(options.seed, who, time),
+    wake: (at, ring) => time.wake(at, () => (early ? early.push(ring) : ring())),
     transport: card.transport,
     journal,
     ...(observe
@@ -144,8 +186,7 @@ async function begin(options: LifeOptions) {
     },
   });
 
-  const host = isIP(options.host) ? options.host : (await lookup(options.host)).address;
-  const server = await card.serve(keeper, { host, port: options.port }, options.bounds);
+  const server = await card.serve(keeper, at, options.bounds);
   port = server.port;
   observe?.({
     t: clock(),
@@ -156,10 +197,19 @@ async function begin(options: LifeOptions) {
     facts: keeper.facts(),
     notes,
   });
-  tell({ is: 'listening', port, notes, opening: [...(card.opening ?? [])] });
+  const rings = early;
+  early = undefined;
+  for (const ring of rings) ring();
+  tell({ is: 'listening', port, notes, opening });
 
   return {
     keeper: keeper as never,
+    async pass(by) {
+      if (!standing) throw new Error('only the clock of a seeded run can be moved');
+      observe?.({ t: clock(), who, is: 'passed', by });
+      standing.pass(by);
+      await keeper.written();
+    },
     async stop() {
       await server.close();
       await journal?.close();

@@ -179,6 +179,11 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     });
   }
 
+  /** Resolves when all that has been decided by now is written down and let out. */
+  async written(): Promise<void> {
+    while (this.writing) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
   private empty(): void {
     const forgotten = this.facts();
     this.state = this.options.rules.empty();

@@ -4,9 +4,10 @@
 import type { Entry } from '../capture/records.ts';
 import { record } from '../capture/records.ts';
 import type { AnyCard } from '../protocols/index.ts';
+import type { Side } from '../wire/wire.ts';
 import { type Arm, playArm } from './arm.ts';
 import { discardHost, type Host, startHost } from './lives.ts';
-import { CUTS, type Cut, type CutKind, middleOf, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
+import { type Cut, type CutKind, cutsOf, middleOf, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
 
 /** A verdict, and what it rests on. */
 export interface Judgement {
@@ -84,6 +85,8 @@ function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
         return 'the store was not wiped';
       return undefined;
     }
+    case 'expire':
+      return (row.by ?? 0) > 0 ? undefined : 'the passing of time left no trace: the clock stood still';
     case 'forget':
       return row.left ? 'the forgetting left no trace: the server still knows what it knew' : undefined;
     case 'path': {
@@ -105,11 +108,18 @@ function saidByClient(entries: readonly Entry[]): string[] {
     if (entry.is === 'step') aside = entry.aside;
     if (entry.is === 'life') aside = false;
     if (aside) continue;
-    if (entry.is === 'packet' && entry.side === 'client') said.push(`${entry.kind} ${entry.says}`.trimEnd());
-    if (entry.is === 'link' && entry.what === 'connected') said.push('connect');
-    if (entry.is === 'link' && entry.what === 'refused') said.push('be refused');
+    if (entry.is === 'packet' && entry.side === 'client')
+      said.push(`${by(entry)}${entry.kind} ${entry.says}`.trimEnd());
+    if (entry.is === 'link' && entry.what === 'connected') said.push(`${by(entry)}connect`);
+    if (entry.is === 'link' && entry.what === 'refused') said.push(`${by(entry)}be refused`);
   }
   return said;
+}
+
+/** Who did it, where there are several with names: `sleeper: `, from whichever address. */
+function by({ from, side }: { from: string; side: Side }): string {
+  const [who = ''] = from.split(/@\d+/);
+  return side === 'server' || who.startsWith('client') ? '' : `${who}: `;
 }
 
 function difference(control: string[], severed: string[]): { more: string[]; less: string[] } {
@@ -162,7 +172,9 @@ export async function litmus({
   progress,
 }: LitmusOptions): Promise<MatrixRow> {
   const { card } = story;
-  const cuts = CUTS.filter((cut) => cut !== 'store' || card.designs[design]?.holds === 'disk');
+  const held = card.designs[design];
+  if (!held) throw new Error(`there is no ${card.name}/${design}`);
+  const cuts = cutsOf(held);
   const all = Array.from({ length: story.steps.length - 1 }, (_none, index) => index + 1);
   const places = brief ? [middleOf(story)] : all;
   const total = 1 + cuts.length * places.length;
@@ -208,19 +220,22 @@ export function derive(results: readonly CutResult[]): Pick<MatrixRow, 'filedUnd
   };
   const [forget, path, kill, store] = [survives('forget'), survives('path'), survives('kill'), survives('store')];
   const swap = survives('swap');
+  // Where nobody can make it forget: what any other cut takes was remembered, and a kill takes all that memory holds.
+  const elsewhere = [kill, swap, store].includes(false) ? false : kill;
+  const kept = verdictOf('forget') === undefined ? elsewhere : forget;
 
   let filedUnder: MatrixRow['filedUnder'] = 'unknown';
-  if (forget === true && path === true) filedUnder = 'nothing';
-  if (forget === false && path === true) filedUnder = 'a name';
-  if (forget === false && path === false) filedUnder = 'the path';
+  if (kept === true && path === true) filedUnder = 'nothing';
+  if (kept === false && path === true) filedUnder = 'a name';
+  if (kept === false && path === false) filedUnder = 'the path';
 
   let heldBy: MatrixRow['heldBy'] = 'unknown';
-  if (kill === false && forget === false) heldBy = 'the process';
+  if (kill === false && kept === false) heldBy = 'the process';
   // Nothing but memory is touched by a forget: whatever the client must then do more, it does with what it holds itself.
-  if (kill === true && swap === true && forget === true)
-    heldBy = verdictOf('forget') === 'untouched' ? 'nobody' : 'the client';
-  if (kill === true && forget === false && swap === false && store === false) heldBy = 'a disk';
-  if (kill === true && forget === false && swap === true && store === false) heldBy = 'a shared store';
+  if (kill === true && swap === true && kept === true)
+    heldBy = (verdictOf('forget') ?? verdictOf('kill')) === 'untouched' ? 'nobody' : 'the client';
+  if (kill === true && kept === false && swap === false && store === false) heldBy = 'a disk';
+  if (kill === true && kept === false && swap === true && store === false) heldBy = 'a shared store';
   return { filedUnder, heldBy };
 }
 

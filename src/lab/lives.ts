@@ -41,6 +41,8 @@ export interface Life {
   lastWords(): Promise<{ reason: string; ours: boolean }>;
   /** Empties its state; its sockets stay open. Resolves to what it knew, and what it still knows: nothing, if the cut took. */
   forget(): Promise<{ facts: Facts; left: Facts }>;
+  /** Moves its clock forward, in milliseconds. Resolves when what that brought about is written down and said. */
+  pass(by: number): Promise<void>;
   /** Resolves to false when it is found dead, to true when it answers. */
   alive(): Promise<boolean>;
   /** Goes on tracing into another file. */
@@ -115,6 +117,10 @@ export async function beginLife(options: LifeOptions, host: Host = startHost()):
     async forget() {
       tell(child, { is: 'forget' });
       return answer(host, 'forgot');
+    },
+    async pass(by) {
+      tell(child, { is: 'clock', by });
+      await answer(host, 'passed');
     },
     async alive() {
       if (death || !child.connected) return died.then(() => false);

@@ -27,6 +27,8 @@ export interface LifeOptions {
   settings?: Settings;
   /** Fixes time and chance. */
   seed?: number;
+  /** By how much the clocks of a seeded run have been moved when this life begins, in milliseconds. */
+  passed?: number;
   /** The file that the tap appends to; without it nothing is tapped. */
   trace?: string;
   /** `process.hrtime.bigint()` when the run began, in decimal. */
@@ -39,6 +41,8 @@ export type ToHost =
   /** Go on tracing into another file, so that this one can be read to its end and removed. */
   | { is: 'trace'; path: string }
   | { is: 'forget' }
+  /** Moves the clock of a seeded run forward, in milliseconds. */
+  | { is: 'clock'; by: number }
   | { is: 'ping' }
   | { is: 'stop' };
 
@@ -46,6 +50,8 @@ export type FromHost =
   | { is: 'listening'; port: number; notes: string[]; opening: string[] }
   /** What was known before, and what is still known after: nothing, if the cut took. */
   | { is: 'forgot'; facts: Facts; left: Facts }
+  /** The clock has been moved, and what that brought about is written down and said. */
+  | { is: 'passed' }
   | { is: 'pong' }
   | { is: 'tracing'; path: string }
   /** `ours`: a fault of this program, not of its surroundings. */

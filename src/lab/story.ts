@@ -1,15 +1,24 @@
 // A story: the ordered steps that a client takes, the cut it is told about, and what its author claims will happen.
 
 import type { AnyCard } from '../protocols/index.ts';
-import type { Address, Client } from '../protocols/shapes.ts';
+import type { Address, Beside, Client } from '../protocols/shapes.ts';
 import type { KillOn } from './messages.ts';
 
 /**
  * The acts that sever state. `store`: killed, and what it had written down is wiped before it starts again. `swap`: a balancer
- * leads to another instance, which shares neither memory nor disk with the one before.
+ * leads to another instance, which shares neither memory nor disk with the one before. `expire`: the clocks of both ends go
+ * past the lifetime of what was granted; nothing else happens, and no timer of a socket runs out.
  */
-export const CUTS = ['forget', 'path', 'kill', 'swap', 'store'] as const;
+export const CUTS = ['forget', 'path', 'kill', 'swap', 'expire', 'store'] as const;
 export type CutKind = (typeof CUTS)[number];
+
+/** The cuts that can be made. Nobody reaches into a server that is not ours, and where nothing is written down no store can be lost. */
+export function cutsOf({ holds, runs }: Pick<Beside, 'holds'> & { runs?: unknown }): CutKind[] {
+  return CUTS.filter((cut) => {
+    if (cut === 'store') return holds !== 'memory';
+    return !runs || (cut !== 'forget' && cut !== 'expire');
+  });
+}
 
 /** Where in the workload a cut falls: after a step (counted from 1), or, for a kill, on a protocol event. */
 export type Place = { after: number } | { on: KillOn };
@@ -52,6 +61,18 @@ export interface Telling {
   next: string;
 }
 
+/**
+ * What `expire` lets pass unless a story names a lifetime, in milliseconds: a day, which is longer than anything here is granted for,
+ * and a minute, since what lasts until a moment is still good at that moment.
+ */
+const DAY = 24 * 3600_000;
+const MORE = 60_000;
+
+/** How far `expire` moves the clocks, in milliseconds. */
+export function expiryOf({ lifetime = DAY }: Pick<Story, 'lifetime'>): number {
+  return lifetime + MORE;
+}
+
 export interface Story<C extends Client = Client> {
   card: AnyCard;
   /** Where the host process finds the card: its name, or a `file:` address. */
@@ -59,6 +80,8 @@ export interface Story<C extends Client = Client> {
   /** What a newcomer is about to see, in a sentence. */
   about: string;
   steps: readonly Step<C>[];
+  /** How long what the server grants is good for, in milliseconds: `expire` lets a little more pass. A day unless given. */
+  lifetime?: number;
   /** Shown in a demo while a killed server is dead. Not part of the workload that is judged. */
   whileDead?: readonly Step<Address>[];
   designs: Readonly<Record<string, Telling>>;

@@ -28,6 +28,8 @@ export interface Succession {
   /** Resolves when the current life has worked through all that had reached it, or is found dead and has been followed. */
   settled(): Promise<void>;
   forget(): Promise<void>;
+  /** Moves the clock of this life forward, and with it that of all that follow, in milliseconds. */
+  pass(by: number): Promise<void>;
   /** The current life. */
   current(): Life;
   /** This life and all that follow trace into another file. */
@@ -62,6 +64,7 @@ export async function succession({
   /** Resolves when the next life listens; renewed with each. */
   let next = promised();
   let { folder } = options;
+  let passed = 0;
   let current = await begin(options.port, kill);
   /** Where the lives listen, one after another. */
   let { port } = current;
@@ -75,6 +78,7 @@ export async function succession({
       {
         ...options,
         ...(folder ? { folder } : {}),
+        ...(passed > 0 ? { passed } : {}),
         port: at,
         who,
         ...(trace ? { trace } : {}),
@@ -164,6 +168,10 @@ export async function succession({
     async forget() {
       const { facts, left } = await current.forget();
       note({ t: clock(), who: current.who, is: 'forgot', facts, left });
+    },
+    async pass(by) {
+      await current.pass(by);
+      passed += by;
     },
     async kill() {
       doomed = current.who;

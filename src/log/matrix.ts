@@ -11,7 +11,7 @@ export interface Row {
   heldBy: string;
 }
 
-const COLUMNS = ['forget', 'path', 'kill', 'swap', 'store'];
+const COLUMNS = ['forget', 'path', 'kill', 'swap', 'expire', 'store'];
 const STYLES: Record<string, Style> = {
   untouched: 'good',
   recovered: 'good',
@@ -34,28 +34,38 @@ export function matrixMarkdown(rows: readonly Row[]): string {
 
 /** As lines for a terminal: one line a row where it fits, two where it does not. */
 export function matrixLines(rows: readonly Row[], look: Look): Line[] {
-  const wide = look.width >= 100;
-  const lines: Line[] = [
-    [
-      { text: '  protocol/design         ', style: 'dim' },
-      ...COLUMNS.map((cut) => ({ text: cell(cut, wide || cut !== COLUMNS.at(-1)), style: 'dim' as const })),
-      ...(wide ? [{ text: 'filed under  held by', style: 'dim' as const }] : []),
-    ],
+  const wide = look.width >= WIDE;
+  const name = ({ protocol, design }: Row) => `  ${`${protocol}/${design}`.padEnd(24)}`;
+  const cells = (of: (cut: string) => string, style?: Style): Line =>
+    COLUMNS.map((cut) => {
+      const text = of(cut);
+      return { text: cell(text, wide || cut !== COLUMNS.at(-1)), style: style ?? STYLES[text] ?? 'dim' };
+    });
+  const head: Line = [{ text: '  protocol/design         ', style: 'dim' }];
+  if (wide)
+    return [
+      [...head, ...cells((cut) => cut, 'dim'), { text: 'filed under  held by', style: 'dim' }],
+      ...rows.map(
+        (row): Line => [
+          { text: name(row), style: 'bold' },
+          ...cells((cut) => verdictOf(row, cut)),
+          { text: `${row.filedUnder.padEnd(13)}${row.heldBy}` },
+        ],
+      ),
+    ];
+  return [
+    [...head, { text: 'filed under, held by', style: 'dim' }],
+    [{ text: INDENT }, ...cells((cut) => cut, 'dim')],
+    ...rows.flatMap((row): Line[] => [
+      [{ text: name(row), style: 'bold' }, { text: `filed under ${row.filedUnder}, held by ${row.heldBy}` }],
+      [{ text: INDENT }, ...cells((cut) => verdictOf(row, cut))],
+    ]),
   ];
-  for (const row of rows) {
-    const name = `${row.protocol}/${row.design}`;
-    lines.push([
-      { text: `  ${name.padEnd(24)}`, style: 'bold' },
-      ...COLUMNS.map((cut) => {
-        const verdict = verdictOf(row, cut);
-        return { text: cell(verdict, wide || cut !== COLUMNS.at(-1)), style: STYLES[verdict] ?? 'dim' };
-      }),
-      ...(wide ? [{ text: `${row.filedUnder.padEnd(13)}${row.heldBy}` }] : []),
-    ]);
-    if (!wide) lines.push([{ text: `      filed under ${row.filedUnder}, held by ${row.heldBy}`, style: 'dim' }]);
-  }
-  return lines;
 }
+
+/** All columns in one line, and the longest of words in each. */
+const WIDE = 120;
+const INDENT = '      ';
 
 /** The last cell of a line has nothing to keep away from. */
 function cell(text: string, padded: boolean): string {

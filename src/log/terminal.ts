@@ -67,7 +67,7 @@ export class TerminalLog {
       case 'packet':
         return this.packet(entry, notes);
       case 'link':
-        return this.rule(entry, `${ends(entry.from, entry.to)}  `, linkInWords(entry), 'plain', false);
+        return this.rule(entry, `${ends(entry)}  `, linkInWords(entry), 'plain', false);
       case 'life':
         return this.life(entry);
       case 'cut':
@@ -101,7 +101,7 @@ export class TerminalLog {
     const lines = wrap(
       [
         ...this.stamp(entry),
-        { text: entry.unsent ? ends(entry.from, entry.to).replace('◀──', '✗──') : ends(entry.from, entry.to) },
+        { text: entry.unsent ? ends(entry).replace('◀──', '✗──') : ends(entry) },
         { text: `  ${entry.kind}`, style: 'bold' },
         { text: ` ${entry.says}` },
       ],
@@ -226,10 +226,12 @@ export class TerminalLog {
 
   private life(entry: LifeRow & Numbered): Line[] {
     const empty = Object.keys(entry.facts).length === 0;
+    const seen = empty ? 'memory empty' : 'memory as it was written down:';
+    const memory = entry.unseen ? 'as it comes: nobody can look into its memory' : seen;
     const lines = this.rule(
       entry,
       '',
-      `${entry.life} (pid ${entry.pid}) listens on port ${entry.port}, memory ${empty ? 'empty' : 'as it was written down:'}`,
+      `${entry.life} (pid ${entry.pid}) listens on port ${entry.port}, ${memory}`,
       'life',
       true,
     );
@@ -264,20 +266,14 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
     path: `the new address in ${hash(cut.row)}`,
     store: `the wiping in ${hash(cut.row)}`,
     swap: `the swap in ${hash(cut.row)}`,
+    expire: `the passing of time in ${hash(cut.row)}`,
   }[cut.cut];
   const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
-  if (outcomes.length === 0)
-    lines.push(
-      ...wrap(
-        [
-          {
-            text: `  nothing: ${cut.who === 'client' ? 'the server' : cut.who} remembered nothing, so there was nothing to take`,
-          },
-        ],
-        look,
-        11,
-      ),
-    );
+  const who = cut.who === 'client' ? 'the server' : cut.who;
+  const nothing = cut.unseen
+    ? `  unknown: nobody can look into ${who}; what it remembered shows only in what is said after it`
+    : `  nothing: ${who} remembered nothing, so there was nothing to take`;
+  if (outcomes.length === 0) lines.push(...wrap([{ text: nothing }], look, 11));
   for (const outcome of outcomes) {
     const style: Style = outcome.fate === 'LOST' ? 'bad' : outcome.fate === 'KEPT' ? 'good' : 'warn';
     lines.push(
@@ -305,7 +301,11 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
 export function explainLines(entry: Numbered, { notes, around }: Ledger, options: LogOptions, start: number): Line[] {
   const log = new TerminalLog({ ...options, level: 'full', bytes: 'all' }, start);
   const lines = log.lines(entry, notes.get(entry.row) ?? []);
-  for (const { holder, before, after } of around(entry.row)) {
+  for (const { holder, before, after, unseen } of around(entry.row)) {
+    if (unseen) {
+      lines.push([], [{ text: `  memory of ${holder}`, style: 'bold' }, { text: ': nobody can look into it' }]);
+      continue;
+    }
     lines.push([], [{ text: `  memory of ${holder} before`, style: 'bold' }], ...orNothing(before, options.look));
     lines.push([{ text: `  memory of ${holder} after`, style: 'bold' }], ...orNothing(after, options.look));
   }
@@ -333,8 +333,9 @@ function armInWords(entry: Entry & { is: 'arm' }): string {
   return `severed arm: ${entry.cut} ${/^\d+$/.test(at) ? `after step ${at}` : `on event “${at}”`}`;
 }
 
-function ends(from: string, to: string): string {
-  return to.startsWith('client') ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
+/** Clients stand on the left. */
+function ends({ from, to, side }: Pick<PacketRow, 'from' | 'to' | 'side'>): string {
+  return side === 'server' ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
 }
 
 function linkInWords({ what, dead, from, opened }: LinkRow): string {
@@ -361,9 +362,10 @@ function linkInWords({ what, dead, from, opened }: LinkRow): string {
 
 function cutInWords(entry: CutRow): string {
   const knew = Object.keys(entry.facts).length > 0;
+  const nothing = entry.unseen ? 'nobody can look into it' : 'nothing';
   switch (entry.cut) {
     case 'kill':
-      return `SIGKILL ${entry.who} (pid ${entry.pid})${entry.on ? ` ${eventInWords(entry.on)}` : ''}: gone with its memory: ${knew ? '' : 'nothing'}`;
+      return `SIGKILL ${entry.who} (pid ${entry.pid})${entry.on ? ` ${eventInWords(entry.on)}` : ''}: gone with its memory: ${knew ? '' : nothing}`;
     case 'forget':
       return entry.left
         ? `${entry.who} was told to forget and did not`
@@ -371,10 +373,25 @@ function cutInWords(entry: CutRow): string {
     case 'path':
       return 'NEW PATH: the client comes back from another address';
     case 'swap':
-      return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : 'nothing'}`;
+      return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : nothing}`;
+    case 'expire':
+      return `${durationInWords(entry.by ?? 0)} for ${entry.who} and all its clients; what it remembered until now: ${knew ? '' : 'nothing'}`;
     case 'store':
       return 'STORE LOST: everything that was written down is wiped';
   }
+}
+
+/** `A DAY PASSES`, in the largest unit that is whole. */
+function durationInWords(milliseconds: number): string {
+  const minutes = Math.floor(milliseconds / 60_000);
+  const [count, unit] =
+    minutes >= 1440
+      ? [Math.floor(minutes / 1440), 'DAY']
+      : minutes >= 60
+        ? [Math.floor(minutes / 60), 'HOUR']
+        : [minutes, 'MINUTE'];
+  if (count === 1) return `${unit === 'HOUR' ? 'AN' : 'A'} ${unit} PASSES`;
+  return `${count} ${unit}S PASS`;
 }
 
 /** `read 2 DATA` as a clause. */

@@ -116,7 +116,10 @@ export interface ClientOptions extends Address {
   waits: Waits;
   /** Where the client itself holds the state, it is the client that makes the designs differ. */
   design: string;
-  /** Where one client plays several, it tells by what name the one that speaks from this path of its own is known. */
+  /**
+   * For a client that plays several: tells the log who speaks on a path, once for each connection, as soon as its path is known.
+   * Without it all are `client`.
+   */
   introduce?: (path: Path, name: string) => void;
 }
 
@@ -135,17 +138,32 @@ export interface Client {
   close(): Promise<void>;
 }
 
-/** One way to hold a protocol's state. */
-export interface Design<S, M, E extends Json, D = never, O extends Json = never> {
-  rules: Rules<S, M, E, D, O>;
+/** What is said of a way to hold a protocol's state, whoever wrote the server. */
+interface Told {
   /** `disk`: the journal stands in front of the replies. */
-  holds: 'memory' | 'disk';
+  holds: 'memory' | 'disk' | 'redis';
   /** One line for `amnesia list`. */
   tells: string;
   /** What a positive answer of this server promises. */
   promises: string;
   /** The settings that this design knows, beside those of its card. */
   takes?: readonly string[];
+}
+
+/** One way to hold a protocol's state. */
+export interface Design<S, M, E extends Json, D = never, O extends Json = never> extends Told {
+  rules: Rules<S, M, E, D, O>;
+  runs?: undefined;
+}
+
+/**
+ * A server of the same protocol that nobody wrote here, as it comes, beside ours. Its packets can be seen and its process can be
+ * killed; into its memory nobody can look, so nobody can empty it, and its clock is that on the wall.
+ */
+export interface Beside extends Told {
+  /** Listens. `folder`: where it may keep files of its own, if it is there or not. */
+  runs(at: Address, given: { folder: string; settings: Settings }): Promise<Server>;
+  rules?: undefined;
 }
 
 export type Transport = Over | 'udp+tcp';
@@ -170,7 +188,7 @@ export interface Card<S, M, E extends Json, C extends Client, D = never, O exten
   cites: string;
   wire: Wire<M>;
   /** The first one is the default. */
-  designs: Readonly<Record<string, Design<S, M, E, D, O>>>;
+  designs: Readonly<Record<string, Design<S, M, E, D, O> | Beside>>;
   serve(keeper: Keeper<M, D, O>, at: Address, bounds?: Partial<Bounds>): Promise<Server>;
   connect(options: ClientOptions): Promise<C>;
   /** The settings that every design of this protocol knows. */

@@ -33,6 +33,15 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     ['demo udp-echo --cut none --at 2', '--cut none cuts nothing', 'amnesia demo udp-echo/plain --cut kill --at 2'],
     ['demo udp-echo --cut store', 'there is no store to lose', 'amnesia demo udp-echo --cut kill'],
     ['demo tcp-session --cut store', 'no store to lose', 'amnesia demo tcp-session/disk --cut store'],
+    ['demo tcp-session/disk --sync never', 'Given: "never"', 'amnesia demo --help'],
+    ['demo tcp-session --sync os', '--sync means nothing to tcp-session/memory', 'amnesia demo tcp-session/memory'],
+    ['serve tcp-session/disk --sync never', 'Given: "never"', 'amnesia serve --help'],
+    ['serve tcp-session --sync os', '--sync means nothing to tcp-session/memory', 'amnesia serve tcp-session/memory'],
+    [
+      'demo tcp-session/disk --sync os --at "sync 2"',
+      'nothing is synced before an answer',
+      'amnesia demo tcp-session/disk --sync os --at "write 2"',
+    ],
     ['demo udp-echo --step', 'there is no keyboard here', 'amnesia demo --help'],
     ['demo udp-echo --json --predict', '--predict is for a person', 'amnesia demo --help'],
     ['litmus tcp-session udp', 'there is no protocol "udp"', 'amnesia list'],
@@ -57,7 +66,9 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     ['explain', 'explain needs the number of a row', 'amnesia explain 5'],
     ['explain first', 'explain takes one whole number from 1 on', 'amnesia explain --help'],
   ])('amnesia %s', async (typed, says, advice) => {
-    const fault = await run(typed.split(' ')).catch((error: unknown) => error);
+    // What stands in quotes is one word.
+    const words = (typed.match(/"[^"]*"|\S+/g) ?? []).map((each) => each.replaceAll('"', ''));
+    const fault = await run(words).catch((error: unknown) => error);
     expect(fault).toBeInstanceOf(UsageError);
     const { message } = fault as UsageError;
     expect(message).toContain(says);
@@ -119,6 +130,7 @@ describe('amnesia litmus udp-echo', () => {
       ['path', 'untouched', ['1', '2', '3']],
       ['kill', 'untouched', ['1', '2', '3']],
       ['swap', 'untouched', ['1', '2', '3']],
+      ['expire', 'untouched', ['1', '2', '3']],
     ]);
   });
 
@@ -169,6 +181,7 @@ describe('help and completion', () => {
       'forget',
       'path',
       'swap',
+      'expire',
       'store',
       'none',
     ]);

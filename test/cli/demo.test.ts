@@ -293,3 +293,26 @@ describe('a demo file runs by itself', () => {
     expect(out).toContain('recovered');
   });
 });
+
+describe('--sync', () => {
+  test('os: said at the start, and a kill right after the write keeps what was promised', async () => {
+    const ran = await amnesia(['demo', 'tcp-session/disk', '--sync', 'os', '--no-color'], {
+      env: await newHome(),
+    });
+    const out = ran.out.replace(/\s+/g, ' ');
+    expect(ran.code).toBe(0);
+    expect(out).toContain('promise: with --sync os an answer promises that what it says is written');
+    expect(out).toContain('between write and sync no. 3 of its journal');
+    expect(out).toMatch(/KEPT session\[1\]: /);
+    expect(out).toMatch(/ recovered: /);
+  });
+
+  test('device: the same as without', async () => {
+    const ran = await amnesia(['demo', 'tcp-session/disk', '--sync', 'device', '--no-color'], {
+      env: await newHome(),
+    });
+    const out = ran.out.replace(/\s+/g, ' ');
+    expect(out).toContain('promise: an ACK promises that the bytes are on the disk');
+    expect(out).toContain('right after sync no. 3 of its journal');
+  });
+});

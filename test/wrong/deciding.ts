@@ -4,7 +4,7 @@ import type { AnyCard } from '../../src/protocols/index.ts';
 import { card as right } from '../../src/protocols/tcp-session/index.ts';
 
 const { memory } = right.designs;
-if (!memory) throw new Error('the card has lost its design memory');
+if (!memory?.rules) throw new Error('the card has lost its design memory');
 const { rules } = memory;
 
 export const card = {

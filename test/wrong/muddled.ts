@@ -5,12 +5,13 @@ import { card as right } from '../../src/protocols/tcp-session/index.ts';
 import type { Event, State } from '../../src/protocols/tcp-session/state.ts';
 
 const { disk } = right.designs;
-if (!disk) throw new Error('there is no tcp-session/disk');
+if (!disk?.rules) throw new Error('there is no tcp-session/disk');
+const { rules } = disk;
 
 function apply(state: State, event: Event): void {
-  disk?.rules.apply(state, event);
+  rules.apply(state, event);
   const session = event.is === 'resumed' ? state.sessions.get(event.key) : undefined;
   if (session) session.digest = ~session.digest;
 }
 
-export const card = { ...right, designs: { disk: { ...disk, rules: { ...disk.rules, apply } } } } as AnyCard;
+export const card = { ...right, designs: { disk: { ...disk, rules: { ...rules, apply } } } } as AnyCard;

@@ -5,7 +5,8 @@ import { card as right } from '../../src/protocols/tcp-session/index.ts';
 import type { Event } from '../../src/protocols/tcp-session/state.ts';
 
 const { disk } = right.designs;
-if (!disk) throw new Error('there is no tcp-session/disk');
-const lasting = (event: Event) => event.is !== 'delivered' && disk.rules.lasting(event);
+if (!disk?.rules) throw new Error('there is no tcp-session/disk');
+const { rules } = disk;
+const lasting = (event: Event) => event.is !== 'delivered' && rules.lasting(event);
 
-export const card = { ...right, designs: { disk: { ...disk, rules: { ...disk.rules, lasting } } } } as AnyCard;
+export const card = { ...right, designs: { disk: { ...disk, rules: { ...rules, lasting } } } } as AnyCard;

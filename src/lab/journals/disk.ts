@@ -10,6 +10,9 @@
 // one before it is on the device, so all that a kill can leave is a last line without its end, and all that a power cut can
 // add are NUL bytes where blocks of that line were never written; text has none. Such a tail is cut off when the file is next
 // opened: nothing in it was ever promised. Any other damage means that promises were lost, and stops the server.
+//
+// With `sync: 'os'` a line is begun when the one before it is with the kernel. All that a kill can leave is the same; a power cut may
+// take any lines that were not on the device yet, and if it takes some from the middle, that is damage like any other.
 
 import { constants, existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
@@ -20,6 +23,7 @@ import type { Journal } from '../keeper.ts';
 import { decodeState, encodeState } from './encode.ts';
 import { JournalError } from './error.ts';
 import { own } from './owner.ts';
+import type { Sync } from './sync.ts';
 
 const FORMAT = 'amnesia-journal 1';
 /** A journal at least this long, in bytes, and four times its snapshot, is begun anew: replay stays short, rewriting rare. */
@@ -31,6 +35,8 @@ export type Moment = 'write' | 'sync';
 export interface DiskOptions {
   /** The folder. Made if it is not there. */
   folder: string;
+  /** How far a write must have got before it is answered; to the device unless given. */
+  sync?: Sync;
   /** Called at each moment of an append. */
   at?: ((moment: Moment) => void) | undefined;
   /** Journal length that is followed by a snapshot, in bytes. */
@@ -41,7 +47,12 @@ export interface DiskOptions {
  * Opens a folder as the journal of one server. Rejects with a {@link JournalError} when another process uses the folder, when
  * it cannot be written, and, on `recover`, when the journal is damaged.
  */
-export async function diskJournal<S, E extends Json>({ folder, at, long = LONG }: DiskOptions): Promise<Journal<S, E>> {
+export async function diskJournal<S, E extends Json>({
+  folder,
+  sync = 'device',
+  at,
+  long = LONG,
+}: DiskOptions): Promise<Journal<S, E>> {
   await makeFolder(folder);
   const release = await own(folder);
   const path = join(folder, 'journal');
@@ -109,10 +120,12 @@ export async function diskJournal<S, E extends Json>({ folder, at, long = LONG }
       if (spoilt) throw spoilt;
       const text = sealed(`events ${JSON.stringify(events)}`);
       await put(file, text).catch(unwritable);
+      length += text.length;
       at?.('write');
+      // What begins a file anew is synced in any case: it is rare, and a rename must not come before what it names.
+      if (sync === 'os') return;
       await file.datasync().catch(unwritable);
       at?.('sync');
-      length += text.length;
     },
 
     async snapshot(state) {

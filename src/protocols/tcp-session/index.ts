@@ -32,6 +32,7 @@ export const card: Card<State, Message, Event, SessionClient> = {
     disk: {
       rules: byToken,
       holds: 'disk',
+      takes: ['sync'],
       tells: 'the same rules; every change is written down and synced before an ACK leaves',
       promises:
         'an ACK promises that the bytes are on the disk: it survives a kill and, as far as the disk keeps its word, a power cut',
