@@ -21,7 +21,7 @@ const designs: Record<'memory' | 'disk', Telling> = {
       ],
       right: 2,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'lost', swap: 'lost' },
+    claims: { forget: 'lost', path: 'recovered', kill: 'lost', swap: 'lost', expire: 'lost' },
     why: [
       'Subscriptions and letters are filed under the client id, so the sleeper finds them again from any address.',
       'But the process holds them. A PUBACK said “I have it”, which was true, and never “I will still have it”.',
@@ -41,7 +41,7 @@ const designs: Record<'memory' | 'disk', Telling> = {
       ],
       right: 0,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'recovered', swap: 'lost', store: 'lost' },
+    claims: { forget: 'lost', path: 'recovered', kill: 'recovered', swap: 'lost', expire: 'lost', store: 'lost' },
     why: [
       'The same rules as mqtt/memory; only a journal stands between a decision and the PUBACK that promises it.',
       'The next life folds the journal into the same state: the session under its client id, its letters in their order.',
@@ -55,6 +55,8 @@ export const story: Story<LettersClient> = {
   card,
   protocol: 'mqtt',
   about: 'A sleeper subscribes to letters and goes away. A sender publishes three. The sleeper comes back for them.',
+  // What the broker grants to whoever names no Session Expiry Interval.
+  lifetime: 3_600_000,
   steps: [
     {
       name: 'sleeper: subscribe to letters/#, and ask to be remembered',
