@@ -171,6 +171,8 @@ export const story: Story<LettersClient> = {
   card,
   protocol: 'mqtt',
   about: 'A sleeper subscribes to letters and goes away. A sender publishes three. The sleeper comes back for them.',
+  // What the broker grants to whoever names no Session Expiry Interval.
+  lifetime: 3_600_000,
   steps: [
     {
       name: 'sleeper: subscribe to letters/#, and ask to be remembered',

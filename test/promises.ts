@@ -390,7 +390,7 @@ export function unlawfulIn(name: string, source: string): string[] {
   const imports = [...code.matchAll(/(?:from\s+|import\s*\(?\s*)'([^']+)'/g)].map(([, path]) => path ?? '');
   for (const path of imports) {
     if (/\/(lab|capture|log|cli)\//.test(path)) wrong.push(`imports ${path}: it must not know who is watching`);
-    if (/^\.\.\/(?!\.\.\/|shapes\.ts$)/.test(path)) wrong.push(`imports ${path}: another protocol`);
+    if (/^\.\.\/(?!\.\.\/|(?:shapes|settings)\.ts$)/.test(path)) wrong.push(`imports ${path}: another protocol`);
     if ((name === 'state.ts' || name === 'wire.ts') && IMPURE_MODULES.test(path)) wrong.push(`imports ${path}`);
   }
   if (/\bconsole\s*\./.test(code) || /process\.(stdout|stderr)/.test(code)) wrong.push('it logs');
