@@ -119,7 +119,7 @@ export async function run(args: readonly string[]): Promise<number> {
           })
           .option('json', { type: 'boolean', describe: 'one JSON object a row, with every judgement' })
           .option('markdown', { type: 'boolean', describe: 'as a Markdown table' })
-          .example('$0 litmus tcp-session', 'three designs of one protocol'),
+          .example('$0 litmus tcp-session', 'four designs of one protocol'),
       (argv) => does(async () => (await import('./litmus.ts')).litmus(argv.protocols, argv))(),
     )
     .command(

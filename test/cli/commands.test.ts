@@ -107,7 +107,7 @@ describe('amnesia list', () => {
     ).toEqual([
       ['udp-echo', 'udp', ['plain']],
       ['dns', 'udp+tcp', ['plain', 'cookie', 'cookie-shared']],
-      ['tcp-session', 'tcp', ['memory', 'connection', 'disk']],
+      ['tcp-session', 'tcp', ['memory', 'connection', 'disk', 'shared']],
       ['ftp', 'tcp', ['memory', 'carried']],
       ['mqtt', 'tcp', ['memory', 'disk']],
     ]);
@@ -176,6 +176,7 @@ describe('help and completion', () => {
       'tcp-session/memory',
       'tcp-session/connection',
       'tcp-session/disk',
+      'tcp-session/shared',
     ]);
     expect(await complete('demo', 'udp-echo', '--cut', '')).toEqual([
       'kill',
