@@ -47,6 +47,7 @@ async function rates(folder: string): Promise<boolean[]> {
       contenders.filter(({ name }) => who.includes(name)),
       ({ name, port }) => load.run({ ...of, port, time: TIME, loses: name === LEVEL }),
       ROUNDS,
+      true,
     );
     return (name: string, other: string, least: number) => {
       const ratios = ratiosOf(outcomes, name, other);
