@@ -215,8 +215,7 @@ async function run({ port, publishers, subscribers, qos, inFlight, time, loses =
   clearTimeout(timer);
 
   await Promise.all([...mouths, ...ears].map((each) => goodBye(each)));
-  if (qos > 0)
-    for (let nth = 0; nth < subscribers; nth++) await goodBye(await client(port, name('sub', nth), true));
+  if (qos > 0) for (let nth = 0; nth < subscribers; nth++) await goodBye(await client(port, name('sub', nth), true));
   if (failed) throw failed;
   return ((loses ? received / subscribers : sent) * 1000) / took;
 }
