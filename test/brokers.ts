@@ -84,14 +84,20 @@ export async function ours({
   };
 }
 
-/** aedes as it comes. `where` is a folder for `aedes-level` and a URL for `aedes-redis`. */
-export async function aedes(kind: string, { port = 0, where = '' } = {}): Promise<Broker> {
+/** A process that will be an aedes of this kind, its imports done. */
+export function startAedes(kind: string): ChildProcess {
   const path = fileURLToPath(new URL('./bench/aedes.ts', import.meta.url));
-  const child = fork(path, [kind, String(port), where], {
-    execArgv: TSX,
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  });
+  const child = fork(path, [kind], { execArgv: TSX, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   adopt(child);
+  return child;
+}
+
+/** aedes as it comes. `where` is a folder for `aedes-level` and a URL for `aedes-redis`. */
+export async function aedes(
+  kind: string,
+  { port = 0, where = '', child = startAedes(kind) }: { port?: number; where?: string; child?: ChildProcess } = {},
+): Promise<Broker> {
+  child.send({ port, where });
   const [listening] = (await once(child, 'message')) as [number];
   return known(kind, child, listening);
 }

@@ -1,13 +1,14 @@
 // What PUBACK and PUBREC are worth. Brokers are killed at random protocol events while clients publish and subscribe, and a
 // checker that only reads the wire keeps the history: what was attempted, what was acknowledged, what came out, to whom.
 
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { discardHost, type Host, startHost } from '../src/lab/lives.ts';
 import type { KillOn } from '../src/lab/messages.ts';
 import { temporaryFolder } from '../src/lab/tidy.ts';
 import { dice } from '../src/lab/world.ts';
-import { aedes, type Broker, mosquitto, ours, redis } from './brokers.ts';
+import { aedes, type Broker, mosquitto, ours, redis, startAedes } from './brokers.ts';
 import { codeOf, dial, hello, type Line, type Packet, type Version } from './mqtt-line.ts';
 import { program } from './peers.ts';
 
@@ -653,8 +654,18 @@ export async function contestant(design: DesignName): Promise<Contestant | undef
   }
   if (design.startsWith('aedes')) {
     const where = store ? url : state;
-    const begin: Begin = ({ port }) => aedes(design, { port, where });
-    return { begin, armed: false, writes: false, versions: [4], silence: 500, end };
+    let ahead = startAedes(design);
+    const begin: Begin = ({ port }) => {
+      const child = ahead;
+      ahead = startAedes(design);
+      return aedes(design, { port, where, child });
+    };
+    const endAll = async () => {
+      ahead.kill('SIGKILL');
+      await once(ahead, 'exit');
+      await end();
+    };
+    return { begin, armed: false, writes: false, versions: [4], silence: 500, end: endAll };
   }
   /** The next one does its imports while this one lives. */
   let host: Host = startHost();

@@ -214,14 +214,16 @@ async function run({ port, publishers, subscribers, qos, inFlight, time, loses =
   clearInterval(watch);
   clearTimeout(timer);
 
-  await Promise.all([...mouths, ...ears].map(({ socket }) => goodBye(socket)));
-  if (qos > 0)
-    for (let nth = 0; nth < subscribers; nth++) await goodBye((await client(port, name('sub', nth), true)).socket);
+  await Promise.all([...mouths, ...ears].map((each) => goodBye(each)));
+  if (qos > 0) for (let nth = 0; nth < subscribers; nth++) await goodBye(await client(port, name('sub', nth), true));
   if (failed) throw failed;
   return ((loses ? received / subscribers : sent) * 1000) / took;
 }
 
-async function goodBye(socket: Socket): Promise<void> {
+async function goodBye(it: Ear): Promise<void> {
+  const { socket } = it;
+  // Whoever loses messages may still send some.
+  it.hear = () => {};
   const closed = once(socket, 'close');
   socket.resume();
   socket.end(mqtt.generate({ cmd: 'disconnect' }));

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { discardHost, startHost } from '../../src/lab/lives.ts';
 import { aedes, type Broker, mosquitto, ours } from '../brokers.ts';
 import { missing } from '../peers.ts';
+import { cpuOf } from './contenders.ts';
 import type { Load, Told } from './mqtt-load.ts';
 import { median, type Outcome, promised, rounds, say, spread } from './rounds.ts';
 
@@ -47,6 +48,7 @@ async function rates(folder: string): Promise<boolean[]> {
       contenders.filter(({ name }) => who.includes(name)),
       ({ name, port }) => load.run({ ...of, port, time: TIME, loses: name === LEVEL }),
       ROUNDS,
+      true,
     );
     return (name: string, other: string, least: number) => {
       const ratios = ratiosOf(outcomes, name, other);
@@ -150,40 +152,49 @@ async function memory(): Promise<boolean[]> {
   return [promised('bytes per sleeping session', heap, { most: 1024 })];
 }
 
-/** How long a broker needs from its start until it listens, in milliseconds. */
-async function fromKillToListening(folder: string): Promise<number> {
+/** How long a broker needs from its start until it listens, and how much of that it is at work itself, in milliseconds. */
+async function fromKillToListening(folder: string): Promise<{ took: number; cpu: number }> {
   const begun = performance.now();
   const host = startHost();
   try {
     const broker = await ours({ design: 'disk', folder, host });
     const took = performance.now() - begun;
+    const cpu = cpuOf(broker.pid);
     await broker.kill();
-    return took;
+    return { took, cpu };
   } finally {
     await discardHost(host);
   }
 }
 
 async function comingBack(folder: string): Promise<boolean[]> {
-  const empty: number[] = [];
-  for (let round = 0; round < 5; round++) empty.push(await fromKillToListening(join(folder, 'empty')));
-  say(`\nmqtt: from start to listening after a kill; an empty broker needs ${spread(empty, 0)} ms`);
+  const times = async (where: string, count: number) => {
+    const all: { took: number; cpu: number }[] = [];
+    for (let round = 0; round < count; round++) all.push(await fromKillToListening(join(folder, where)));
+    return { took: all.map(({ took }) => took), cpu: median(all.map(({ cpu }) => cpu)) };
+  };
+  const empty = await times('empty', 5);
+  say(`\nmqtt: from start to listening after a kill; an empty broker needs ${spread(empty.took, 0)} ms`);
   const kept: boolean[] = [];
-  for (const [sessions, most, times] of [
+  for (const [sessions, most, count] of [
     [10_000, 500, 5],
     [100_000, undefined, 2],
     [1_000_000, undefined, 1],
   ] as const) {
-    const state = join(folder, `back-${sessions}`);
-    const [[bytes = 0] = []] = await byRules('fill', state, `${sessions}`, `${2 * sessions}`);
-    const took: number[] = [];
-    for (let round = 0; round < times; round++) took.push(await fromKillToListening(state));
+    const where = `back-${sessions}`;
+    const [[bytes = 0] = []] = await byRules('fill', join(folder, where), `${sessions}`, `${2 * sessions}`);
     const what = `${sessions.toLocaleString('en')} sessions and ${(2 * sessions).toLocaleString('en')} queued messages`;
+    const full = await times(where, count).catch((error: Error) => error);
+    if (full instanceof Error) {
+      say(`  ${what}: not back (${full.message})`);
+      continue;
+    }
+    const more = median(full.took) - median(empty.took);
+    const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;
     say(
-      `  ${what}: ${(median(took) / 1000).toFixed(2)} s in all, ${((median(took) - median(empty)) / 1000).toFixed(2)} s more than an empty one; ${(bytes / 2 ** 20).toFixed(0)} MiB of journal`,
+      `  ${what}: ${seconds(median(full.took))} in all, ${seconds(more)} more than an empty one (${seconds(full.cpu - empty.cpu)} of processor time); ${(bytes / 2 ** 20).toFixed(0)} MiB of journal`,
     );
-    if (most !== undefined)
-      kept.push(promised(`${what} back, ms more than an empty one`, median(took) - median(empty), { most }));
+    if (most !== undefined) kept.push(promised(`${what} back, ms more than an empty one`, more, { most }));
   }
   return kept;
 }

@@ -12,12 +12,16 @@ export interface Outcome {
   cpu: number;
 }
 
-/** Runs every contender in every round, each round beginning with another one, and prints what came of it. */
+/**
+ * Runs every contender in every round, each round beginning with another one, and prints what came of it. `load` resolves to units
+ * a second; all loads are of the same number of units, or, if `timed`, of the same time.
+ */
 export async function rounds(
   title: string,
   contenders: readonly Contender[],
   load: (contender: Contender) => Promise<number>,
   count = 15,
+  timed = false,
 ): Promise<Outcome[]> {
   for (const contender of contenders) await load(contender);
   const rates = contenders.map((): number[] => []);
@@ -35,7 +39,11 @@ export async function rounds(
   const outcomes = contenders.map(({ name }, index): Outcome => {
     const own = rates[index] ?? [];
     const ratios = own.map((rate, round) => rate / (rates[0]?.[round] ?? Number.NaN));
-    return { name, rates: own, ratios, cpu: (used[index] ?? Number.NaN) / (used[0] ?? Number.NaN) };
+    const perUnit = (which: number) => {
+      const units = rates[which]?.reduce((sum, rate) => sum + (timed ? rate : 1), 0) ?? 0;
+      return (used[which] ?? Number.NaN) / units;
+    };
+    return { name, rates: own, ratios, cpu: perUnit(index) / perUnit(0) };
   });
   say(`\n${title} (${count} rounds, medians, quartiles in brackets)`);
   for (const { name, rates: own, ratios, cpu } of outcomes) {

@@ -30,7 +30,7 @@ import type { Sync } from './sync.ts';
 
 const FORMAT = 'amnesia-journal 1';
 /** A journal at least this long, in bytes, and four times its snapshot, is begun anew: replay stays short, rewriting rare. */
-const LONG = 4 << 20;
+const LONG = 16 << 20;
 
 /** How many NUL bytes a journal is filled up with at a time: at first, and when it is long. */
 const ROOM = { least: 64 << 10, most: 1 << 20 };
