@@ -513,6 +513,19 @@ describe('subscribing', () => {
         });
     });
 
+    test('a sleeper that takes only QoS 0 has no turn: nothing could wait for it', () => {
+      new Script()
+        .hears('A', connect('c1', { clean: false }))
+        .hears('A', subscribe(1, '$share/g/a', { qos: 0 }))
+        .hears('B', connect('c2', { clean: false }))
+        .hears('B', subscribe(1, '$share/g/a'))
+        .loses('A')
+        .loses('B')
+        .hears('P', connect('pub'))
+        .hears('P', publish('a', 'x', { id: 1 }), { learns: ['published'] })
+        .knowsOf('queue[c2]', '1 waiting: a "x" (QoS 1)');
+    });
+
     test('in two groups and with a subscription of its own as well, a client gets all copies', () => {
       new Script()
         .hears('A', connect('c1'))
