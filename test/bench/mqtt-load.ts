@@ -25,7 +25,7 @@ const PAYLOAD = 64;
 const TOPIC = 'b/1';
 /** Nothing came for so long: something was lost, and would be waited for for ever. In milliseconds; and where losses are known. */
 const LOST = 5_000;
-const LOST_AGAIN = 500;
+const LOST_AGAIN = 1500;
 const IDS = 65_535;
 
 /** A socket that hands its bytes to whoever listens at the moment, without a buffer of its own for each. */
@@ -210,7 +210,8 @@ async function run({ port, publishers, subscribers, qos, inFlight, time, loses =
   }, time);
   for (const fill of begin) fill();
   await done;
-  const took = (loses ? last : performance.now()) - begun;
+  // The silence at the end is no work; a broker that has said nothing at all has had its time.
+  const took = loses ? Math.max(last - begun, time) : performance.now() - begun;
   clearInterval(watch);
   clearTimeout(timer);
 
