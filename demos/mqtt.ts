@@ -1,17 +1,12 @@
 // MQTT: a letter box under your name, which a kill empties unless it is written down.
 
 import { ranDirectly } from '../src/lab/direct.ts';
-import type { Cut, Step, Story, Telling } from '../src/lab/story.ts';
+import type { Cut, Story, Telling } from '../src/lab/story.ts';
 import type { LettersClient } from '../src/protocols/mqtt/client.ts';
 import { card } from '../src/protocols/mqtt/index.ts';
 
-const send = (topic: string, text: string): Step<LettersClient> => ({
-  name: `sender: publish ${topic} "${text}"`,
-  act: (client) => client.publish('sender', topic, text, 1),
-});
-
 /** All letters are in the box, and the sleeper has not come for them yet. */
-const unread: Cut = { is: 'kill', at: { after: 7 } };
+const unread: Cut = { is: 'kill', at: { after: 5 } };
 
 const designs: Record<'memory' | 'disk', Telling> = {
   memory: {
@@ -26,7 +21,7 @@ const designs: Record<'memory' | 'disk', Telling> = {
       ],
       right: 2,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'lost', swap: 'lost' },
+    claims: { forget: 'lost', path: 'recovered', kill: 'lost', swap: 'lost', expire: 'lost' },
     why: [
       'Subscriptions and letters are filed under the client id, so the sleeper finds them again from any address.',
       'But the process holds them. A PUBACK said “I have it”, which was true, and never “I will still have it”.',
@@ -46,7 +41,7 @@ const designs: Record<'memory' | 'disk', Telling> = {
       ],
       right: 0,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'recovered', swap: 'lost', store: 'lost' },
+    claims: { forget: 'lost', path: 'recovered', kill: 'recovered', swap: 'lost', expire: 'lost', store: 'lost' },
     why: [
       'The same rules as mqtt/memory; only a journal stands between a decision and the PUBACK that promises it.',
       'The next life folds the journal into the same state: the session under its client id, its letters in their order.',
@@ -60,12 +55,16 @@ export const story: Story<LettersClient> = {
   card,
   protocol: 'mqtt',
   about: 'A sleeper subscribes to letters and goes away. A sender publishes three. The sleeper comes back for them.',
+  // What the broker grants to whoever names no Session Expiry Interval.
+  lifetime: 3_600_000,
   steps: [
     {
-      name: 'sleeper: connect, and ask to be remembered',
-      act: (client) => client.connect('sleeper', { clean: false }),
+      name: 'sleeper: subscribe to letters/#, and ask to be remembered',
+      act: async (client) => {
+        const known = await client.connect('sleeper', { clean: false });
+        return `${known}; ${await client.subscribe('sleeper', 'letters/#', 1)}`;
+      },
     },
-    { name: 'sleeper: subscribe to letters/#', act: (client) => client.subscribe('sleeper', 'letters/#', 1) },
     { name: 'sleeper: go to sleep', act: (client) => client.sleep('sleeper') },
     {
       name: 'sender: come, and publish letters/1 "Do "',
@@ -74,9 +73,18 @@ export const story: Story<LettersClient> = {
         return client.publish('sender', 'letters/1', 'Do ', 1);
       },
     },
-    send('letters/2', 'not '),
-    send('letters/3', 'forget me.'),
-    { name: 'sender: leave', act: (client) => client.finish('sender') },
+    {
+      name: 'sender: publish letters/2 "not "',
+      act: (client) => client.publish('sender', 'letters/2', 'not ', 1),
+    },
+    {
+      name: 'sender: publish letters/3 "forget me.", and leave',
+      act: async (client) => {
+        const said = await client.publish('sender', 'letters/3', 'forget me.', 1);
+        await client.finish('sender');
+        return said;
+      },
+    },
     { name: 'sleeper: wake up', act: (client) => client.wake('sleeper') },
   ],
   designs,

@@ -22,7 +22,7 @@ export function aedesOnLevel(): Beside {
     holds: 'disk',
     tells: 'Aedes 1.2.0 as it comes, with aedes-persistence-level 9.2.0 on Level: sessions are held on the disk',
     promises:
-      'an acknowledgement promises that Level has been given the message; Level does not sync unless it is told to',
+      'an acknowledgement promises that the broker has the message; for a subscriber that has just vanished it may leave before Level has it, and Level does not sync',
     async runs(at, { folder }) {
       const [{ Level }, { default: persistence }] = await Promise.all([
         import('level'),
@@ -41,7 +41,8 @@ export function aedesOnRedis(): Beside {
     takes: ['store'],
     tells:
       'Aedes 1.2.0 as it comes, with aedes-persistence-redis 11.2.2 and mqemitter-redis 7.2.1: sessions are held in a Redis',
-    promises: 'an acknowledgement promises that Redis has been given the message, and what Redis promises of it',
+    promises:
+      'an acknowledgement promises that the broker has the message; for a subscriber that has just vanished it may leave before Redis has it',
     async runs(at, { settings: { store } }) {
       if (store === undefined)
         throw new SettingError(

@@ -109,6 +109,7 @@ describe('amnesia list', () => {
       ['dns', 'udp+tcp', ['plain', 'cookie', 'cookie-shared']],
       ['tcp-session', 'tcp', ['memory', 'connection', 'disk']],
       ['ftp', 'tcp', ['memory', 'carried']],
+      ['mqtt', 'tcp', ['memory', 'disk']],
     ]);
     expect((await amnesia(['list', '--ascii'], { env })).out).toMatch(/^[\n -~]+$/);
   });

@@ -1,9 +1,9 @@
 // The card of mqtt: one broker, and what holds the letters that nobody has fetched yet.
 
 import type { AccessRule } from '../../served/access.ts';
-import { certificateIn, readSetting, throwaway, usersIn } from '../../served/settings.ts';
 import { isTopicFilter } from '../../served/topics.ts';
 import { printable } from '../../wire/printable.ts';
+import { certificateIn, readSetting, throwaway, usersIn } from '../settings.ts';
 import { type Card, SettingError, type Settings } from '../shapes.ts';
 import type { LettersClient } from './client.ts';
 import { type Doors, serveFrom } from './server.ts';

@@ -415,7 +415,8 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
         case 'CONNECT':
           return expel(by, CODE.protocolError, 'CONNECT comes once (MQTT-3.1.0-2).');
         case 'AUTH':
-          return expel(by, CODE.protocolError, 'No authentication method was agreed on (MQTT-4.12.0-1).');
+          // MQTT 5 §4.12: there is nothing to go on with, since no method is ever agreed on.
+          return expel(by, CODE.protocolError, 'No authentication method was agreed on.');
         default:
           return expel(by, CODE.protocolError, `${message.type} is for servers to say.`);
       }
@@ -888,7 +889,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
     const { session, client, connection, from } = by;
     const letter = session.out?.get(id);
     if (letter?.qos === 1) return NOTHING;
-    // MQTT-4.3.3-4: it was not taken, and that is the end of it.
+    // MQTT 5 §4.3.3: it was not taken, and that is the end of it.
     if (letter && code >= 0x80) return acknowledged(by, id);
     // MQTT-4.3.3-4: PUBREL, also again. For an id that is not known version 5 says so; the peer is free to forget it.
     const unknown = letter === undefined && connection.version === 5 ? CODE.packetIdNotFound : CODE.success;
@@ -966,7 +967,7 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
     return { events: [{ is: 'subscribed', client, filters, at, kept: session.kept }], actions };
   }
 
-  /** MQTT-3.8.4-5: a code for each filter. */
+  /** MQTT-3.8.4-6: a code for each filter. */
   function verdict(user: string | null, { filter, qos }: Filter, had: ReadonlySet<string>): number {
     const share = sharedIn(filter);
     const plainFilter = share === undefined ? filter : share === 'invalid' ? '' : share.filter;

@@ -997,7 +997,9 @@ function readPacket(reader: Reader, from: Side, seen: Seen): Message {
   const length = readVariable(reader, REMAINING);
   if (length !== reader.left)
     refuse(`${length} bytes are announced and ${reader.left} follow`, start + 1, 'MQTT 5 §2.1.4');
-  const version = type !== CONNECT && seen.get('version') === '5' ? 5 : 4;
+  // Where no CONNECT could be read, the answer to it still tells its version: one of 3.1.1 has no properties, not even their length.
+  const speaks5 = seen.has('version') ? seen.get('version') === '5' : type === CONNACK && length !== 2;
+  const version = type !== CONNECT && speaks5 ? 5 : 4;
   const message = type === CONNECT ? readConnect(reader, seen) : readBody(reader, type, first, version, from, seen);
   if (reader.left > 0) refuse(`${reader.left} bytes too many`, reader.at, 'MQTT 5 §4.13');
   return message;

@@ -233,6 +233,18 @@ describe('windows', () => {
       .hears('B', ack('PUBACK', 3, 5), { says: [say('B', publish('news', '4', { ...FIVE, id: 4 }))] });
   });
 
+  test('what waits for its turn may be answered all the same, and is then not sent again', () => {
+    const script = box(2);
+    for (const id of [1, 2]) script.hears('P', publish('news', `${id}`, { id, qos: 2 }));
+    script
+      .loses('A')
+      .hears('B', connect('c1', { version: 5, clean: false, properties: { receiveMaximum: 1, sessionExpiry: 9 } }))
+      .hears('B', ack('PUBREC', 2, 5), { says: [say('B', ack('PUBREL', 2, 5))] })
+      .hears('B', ack('PUBREC', 1, 5), { says: [say('B', ack('PUBREL', 1, 5))] })
+      .hears('B', ack('PUBCOMP', 1, 5), { learns: ['acknowledged'], says: [] })
+      .hears('B', ack('PUBCOMP', 2, 5), { learns: ['acknowledged'], says: [] });
+  });
+
   test('who does not read misses QoS 0, and the rest waits', () => {
     box()
       .hears('P', publish('news', '-1'), { says: [tell(['A'], publish('news', '-1'))] })
@@ -645,6 +657,22 @@ describe('a kill', () => {
         .knows({});
     });
   }
+
+  test('however many were connected, one look at the clock sees to a thousand at most', () => {
+    const { rules } = new Script();
+    const state = rules.empty();
+    const world = { now: () => 1e12, name: () => '' };
+    for (let nth = 0; nth < 2500; nth++)
+      for (const event of rules.decide(state, connect(`c${nth}`, KEEPS), `p${nth}`, world).events)
+        if (rules.lasting(event)) rules.apply(state, event);
+    const seen: number[] = [];
+    for (let due = rules.due?.(state) ?? Number.NaN; due <= 1e12; due = rules.due?.(state) ?? Number.NaN) {
+      const { events } = rules.pass?.(state, world) ?? { events: [] };
+      seen.push(events.length);
+      for (const event of events) rules.apply(state, event);
+    }
+    expect(seen).toEqual([1000, 1000, 500]);
+  });
 
   test('before the alarm has rung, a client that is back is not taken for its own ghost', () => {
     box()

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import { SettingError, type Settings } from '../protocols/shapes.ts';
+import { SettingError, type Settings } from './shapes.ts';
 
 /** A certificate and its private key, in PEM. */
 export interface Certificate {
