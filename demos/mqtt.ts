@@ -9,15 +9,6 @@ import type { QoS } from '../src/protocols/mqtt/wire.ts';
 /** All letters are in the box, and the sleeper has not come for them yet. */
 const unread: Cut = { is: 'kill', at: { after: 5 } };
 
-/** What any broker would be asked: the same story, in front of one that nobody here wrote. */
-const beside = {
-  cut: unread,
-  predict: {
-    ask: 'The same clients in front of a broker that many projects use. It has acknowledged three letters for a sleeper, and is killed. What does the sleeper get?',
-    choices: ['the three letters', 'nothing, and no error anywhere', 'some of the letters'],
-  },
-};
-
 const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'aedes-redis', Telling> = {
   memory: {
     cut: unread,
@@ -76,38 +67,55 @@ const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'a
     next: 'amnesia demo mqtt/redis --cut store',
   },
   aedes: {
-    ...beside,
+    cut: unread,
     verdict: 'lost',
-    predict: { ...beside.predict, right: 1 },
+    predict: {
+      ask: 'The same clients in front of a broker that many projects use. It has acknowledged three letters for a sleeper, and is killed. What does the sleeper get?',
+      choices: [
+        'the three letters',
+        'nothing, and no error anywhere',
+        'an error: the broker does not know this session',
+      ],
+      right: 1,
+    },
     claims: { path: 'recovered', kill: 'lost', swap: 'lost' },
     why: [
       'Aedes as it comes holds sessions in its process, as mqtt/memory does: the packets tell the same story.',
-      'Nobody can look into it, so the log has no ledger of it; that a session was there, it shows by session present 1.',
+      'Nobody can look into it, so the log has no ledger of it: that a session was there is seen by session present 1.',
       'Ask of any broker what its acknowledgement means, and whether anybody has killed it to find out.',
     ],
     next: 'amnesia points mqtt',
   },
   'aedes-level': {
-    ...beside,
-    verdict: 'untouched',
-    predict: { ...beside.predict, right: 0 },
-    claims: { path: 'recovered', kill: 'recovered', swap: 'lost', store: 'lost' },
+    cut: { is: 'swap', at: { after: 5 } },
+    verdict: 'lost',
+    predict: {
+      ask: 'This one keeps its sessions in a database on its disk. Between the letters and the sleeper, a balancer leads to another instance. What does the sleeper get?',
+      choices: ['the three letters', 'session present 1, and no letters', 'session present 0, and no letters'],
+      right: 2,
+    },
+    // What a kill takes depends on how far the database had come: no author can claim it.
+    claims: { path: 'recovered', swap: 'lost', store: 'lost' },
     why: [
-      'With Level behind it, this broker has its sessions on the disk, and the sleeper’s letters with them.',
-      'It says PUBACK and stores the letter at the same time. Here it had time enough; under load it does not.',
-      'One kill after a pause shows what a server can do. What it promises is shown by many kills, in the middle of things.',
+      'The sessions are on the disk of the first instance, and another machine has another disk.',
+      'A kill it can survive: but it says PUBACK before the letter is stored, so it depends on the moment.',
+      'One kill after a pause shows what a server can do; what it promises is shown by many, in the middle of things.',
     ],
     next: 'amnesia points mqtt/aedes-level',
   },
   'aedes-redis': {
-    ...beside,
-    verdict: 'untouched',
-    predict: { ...beside.predict, right: 0 },
-    claims: { path: 'recovered', kill: 'recovered', swap: 'recovered', store: 'lost' },
+    cut: { is: 'store', at: { after: 5 } },
+    verdict: 'lost',
+    predict: {
+      ask: 'This one keeps its sessions in a Redis that other brokers can share. The Redis is lost with all it held. What does the sleeper get?',
+      choices: ['the three letters: the broker has seen them', 'session present 0, and no letters', 'an error'],
+      right: 1,
+    },
+    claims: { path: 'recovered', swap: 'recovered', store: 'lost' },
     why: [
-      'With Redis behind it, its sessions are in a store that other brokers can share.',
-      'It says PUBACK and stores the letter at the same time, so an answer promises less than it seems to.',
-      'Held by a shared store: killed or swapped, the sleeper finds its letters; lose the store, and they are gone.',
+      'Held by a shared store: swap the broker and the sleeper finds its letters; lose the store, and they are gone.',
+      'It says PUBACK before the letter is stored, so what a kill takes depends on the moment.',
+      'Nothing here is an error, for anybody: all of it was acknowledged.',
     ],
     next: 'amnesia points mqtt/aedes-redis',
   },

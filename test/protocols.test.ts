@@ -100,14 +100,15 @@ describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
       expect(await unsettled(subject, saidIn(card, control.traces))).toEqual([]);
     });
 
-    test('the same seed prints the same log', async () => {
+    // Who reads the clock on the wall, and rolls dice that nobody fixes, tells the same story otherwise each time.
+    ours('the same seed prints the same log', async () => {
       const again = await play(subject);
       for (const level of ['line', 'default', 'full'] as const) {
         expect(printed(entriesOf(subject, again), { level })).toEqual(printed(entriesOf(subject, control), { level }));
       }
     });
 
-    test('another seed differs only where a field is marked as rolled by dice', async () => {
+    ours('another seed differs only where a field is marked as rolled by dice', async () => {
       const other = await play({ ...subject, seed: 2 });
       const log = (arm: Arm) => printed(withoutChance(entriesOf(subject, arm, true)), { level: 'full', bytes: 'all' });
       expect(log(other)).toEqual(log(control));
@@ -125,6 +126,7 @@ describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
       const cut = telling?.cut;
       const severed = await play(subject, cut);
       expect(judge(card, control, severed)).toMatchObject({ verdict: telling?.verdict });
+      if (isBeside(subject)) return;
       const again = await play(subject, cut);
       expect(printed(entriesOf(subject, again))).toEqual(printed(entriesOf(subject, severed)));
     });
@@ -134,6 +136,11 @@ describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
       const verdicts = Object.fromEntries(row.cuts.map(({ cut, verdict }) => [cut, verdict]));
       const held = card.designs[design];
       const possible = held ? cutsOf(held) : [];
+      if (isBeside(subject)) {
+        // Where it depends on the moment, nobody can claim anything; but something is claimed, and it holds.
+        expect(Object.keys(telling?.claims ?? {}).length).toBeGreaterThan(2);
+        return expect(verdicts).toMatchObject(telling?.claims ?? {});
+      }
       // A claim for each: an author who claims nothing could never be wrong.
       expect(Object.keys(telling?.claims ?? {}).sort()).toEqual([...possible].sort());
       expect(verdicts).toEqual(telling?.claims);

@@ -6,17 +6,20 @@ import { expect, test } from 'vitest';
 import { SYLLABUS } from '../demos/index.ts';
 import { record } from '../src/capture/records.ts';
 import { derive } from '../src/lab/litmus.ts';
-import { CUTS } from '../src/lab/story.ts';
+import { CUTS, type Story } from '../src/lab/story.ts';
 import { matrixMarkdown } from '../src/log/matrix.ts';
 import { entriesOf, play, printed } from './promises.ts';
 
 const root = new URL('..', import.meta.url);
 const readme = readFileSync(new URL('README.md', root), 'utf8');
 
+const ours = ({ designs, card }: Story) => Object.entries(designs).filter(([design]) => card.designs[design]?.rules);
+
 test('its matrix is the one that the claims make, and the claims are what the litmus measures (protocols.test.ts)', async () => {
   const stories = await Promise.all(SYLLABUS.map((lesson) => lesson.load()));
   const rows = stories.flatMap((story) =>
-    Object.entries(story.designs).map(([design, telling]) => {
+    // Servers that are not ours have a table of their own: what a kill takes from them depends on the moment.
+    ours(story).map(([design, telling]) => {
       const cuts = CUTS.flatMap((cut) => {
         const verdict = telling.claims[cut];
         return verdict === undefined ? [] : [{ cut, verdict, places: [] }];

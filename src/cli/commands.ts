@@ -273,7 +273,10 @@ export async function run(args: readonly string[]): Promise<number> {
 /** All that can stand where a protocol is named. */
 async function everyName(): Promise<string[]> {
   const { pickAll } = await import('./pick.ts');
-  const designs = (await pickAll([])).map(({ story, design }) => `${story.card.name}/${design}`);
+  const { SYLLABUS } = await import('../../demos/index.ts');
+  const designs = (await pickAll(SYLLABUS.map(({ protocol }) => protocol))).map(
+    ({ story, design }) => `${story.card.name}/${design}`,
+  );
   return [...new Set(designs.map((each) => each.slice(0, each.indexOf('/')))), ...designs];
 }
 

@@ -31,7 +31,10 @@ export async function pick(named: string): Promise<Picked> {
   return { story, design, telling };
 }
 
-/** Every design of every protocol named, or of all protocols. `tcp-session` means all its designs. */
+/**
+ * Every design of every protocol named; of all protocols, those that are ours. `tcp-session` means all its designs, also those
+ * that nobody here wrote.
+ */
 export async function pickAll(named: readonly string[]): Promise<Picked[]> {
   const names = named.length > 0 ? named : SYLLABUS.map((each) => each.protocol);
   const picked: Picked[] = [];
@@ -40,7 +43,8 @@ export async function pickAll(named: readonly string[]): Promise<Picked[]> {
     if (name.includes('/')) picked.push(one);
     else
       for (const [design, telling] of Object.entries(one.story.designs))
-        picked.push({ story: one.story, design, telling });
+        if (named.length > 0 || one.story.card.designs[design]?.rules)
+          picked.push({ story: one.story, design, telling });
   }
   return picked;
 }

@@ -109,6 +109,9 @@ async function hear(message: ToHost): Promise<void> {
   }
 }
 
+/** A port that nothing leads to. */
+const NOWHERE = -1;
+
 async function begin(options: LifeOptions): Promise<Begun> {
   const plain = await loadCard(options.protocol);
   const card = plain?.configure
@@ -131,6 +134,8 @@ async function begin(options: LifeOptions): Promise<Begun> {
       sink,
       clock,
       port: () => port,
+      // What a server that is not ours dials by itself, such as its store, is no part of the story.
+      ...(design.runs ? { remotePort: () => NOWHERE } : {}),
       group: { hold: (trace) => file?.hold(trace), flush: () => file?.flush() },
       ...(options.kill ? { watch: armed(card, options.kill, { sink, who, clock, port: () => port }) } : {}),
     });
