@@ -111,7 +111,8 @@ const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'a
       choices: ['the three letters: the broker has seen them', 'session present 0, and no letters', 'an error'],
       right: 1,
     },
-    claims: { path: 'recovered', swap: 'recovered', store: 'lost' },
+    // Whether another broker has caught up when the sleeper comes depends on the moment as well.
+    claims: { path: 'recovered', store: 'lost' },
     why: [
       'Held by a shared store: swap the broker and the sleeper finds its letters; lose the store, and they are gone.',
       'It says PUBACK before the letter is stored, so what a kill takes depends on the moment.',

@@ -87,7 +87,14 @@ const designs: Record<'memory' | 'connection' | 'disk' | 'shared', Telling> = {
       ],
       right: 2,
     },
-    claims: { forget: 'broken', path: 'recovered', kill: 'recovered', swap: 'recovered', store: 'broken' },
+    claims: {
+      forget: 'broken',
+      path: 'recovered',
+      kill: 'recovered',
+      swap: 'recovered',
+      expire: 'untouched',
+      store: 'broken',
+    },
     why: [
       'What an instance hears goes into a stream in Redis, and is answered when it comes back from there.',
       'Every instance reads the same stream in the same order and obeys the same rules, so all know the same session.',

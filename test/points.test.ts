@@ -1,6 +1,8 @@
 // An exchange, killed at each of its points: what `amnesia points` measures, and what it refuses to say.
 
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { story as mqtt } from '../demos/mqtt.ts';
 import { story } from '../demos/tcp-session.ts';
 import { points } from '../src/lab/points.ts';
 import type { Exchange, Story } from '../src/lab/story.ts';
@@ -35,6 +37,21 @@ describe('an exchange killed at each of its points', () => {
     expect(never).toMatchObject({ outcome: undefined, because: 'no “read 9 DATA” came' });
   });
 });
+
+test('what the README shows of our brokers is what is measured', async () => {
+  const told = /<!-- points -->\n(.*)\n<!-- \/points -->/s.exec(
+    readFileSync(new URL('../README.md', import.meta.url), 'utf8'),
+  )?.[1];
+  const [head = [], , ...rows] = (told ?? '').split('\n').map((row) => row.slice(2, -2).split(' | '));
+  for (const design of ['memory', 'disk']) {
+    const origin = process.hrtime.bigint();
+    const found: string[] = [];
+    for (const each of mqtt.exchanges as unknown as Exchange<never>[])
+      for (const point of await points({ story: mqtt as unknown as Story, design, exchange: each, seed: 1, origin }))
+        found.push(`${point.exchange}, ${point.at ?? '–'}: ${point.outcome}`);
+    expect(found).toEqual(rows.map((cells) => `${cells[0]}, ${cells[1]}: ${cells[head.indexOf(design)]}`));
+  }
+}, 120_000);
 
 describe('amnesia points', () => {
   test('--json: one object a point; a protocol without an exchange says what to type', async () => {

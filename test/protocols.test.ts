@@ -138,7 +138,7 @@ describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
       const possible = held ? cutsOf(held) : [];
       if (isBeside(subject)) {
         // Where it depends on the moment, nobody can claim anything; but something is claimed, and it holds.
-        expect(Object.keys(telling?.claims ?? {}).length).toBeGreaterThan(2);
+        expect(Object.keys(telling?.claims ?? {}).length).toBeGreaterThan(1);
         return expect(verdicts).toMatchObject(telling?.claims ?? {});
       }
       // A claim for each: an author who claims nothing could never be wrong.
