@@ -122,59 +122,89 @@ const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'a
   },
 };
 
-/** Both are awake and remembered; one letter is published; in the end it is counted. */
-function exchange(qos: QoS, points: Exchange<LettersClient>['points']): Exchange<LettersClient> {
-  return {
-    name: `QoS ${qos}`,
-    steps: [
-      {
-        name: 'sleeper: subscribe',
-        act: async (client) => {
-          await client.connect('sleeper', { clean: false });
-          return client.subscribe('sleeper', 'letters', qos);
-        },
-      },
-      { name: 'sender: come', act: (client) => client.connect('sender', { clean: false }) },
-      { name: 'sender: publish', act: (client) => client.publish('sender', 'letters', 'Hello', qos) },
-      {
-        name: 'sleeper: count',
-        act: async (client) => {
-          const found = await client.wake('sleeper');
-          // What a sender says on one topic comes in order: after this letter nothing is still on its way.
-          await client.publish('sender', 'letters', 'That was all.', qos);
-          const said = [found, ...(await client.until('sleeper', 'That was all.'))];
-          const copies = said.join(' ').split('"Hello"').length - 1;
-          return ['lost', 'once', 'twice'][copies] ?? `${copies} times`;
-        },
-      },
-    ],
-    points,
-  };
-}
+type Steps = Exchange<LettersClient>['steps'];
+
+const come = (qos: QoS): Steps[number] => ({
+  name: 'sleeper: subscribe',
+  act: async (client) => {
+    await client.connect('sleeper', { clean: false });
+    return client.subscribe('sleeper', 'letters', qos);
+  },
+});
+const sleep: Steps[number] = { name: 'sleeper: go to sleep', act: (client) => client.sleep('sleeper') };
+const publish = (qos: QoS): Steps[number] => ({
+  name: 'sender: publish',
+  act: async (client) => {
+    await client.connect('sender', { clean: false });
+    return client.publish('sender', 'letters', 'Hello', qos);
+  },
+});
+/** Whoever sleeps wakes up, and the letter is counted. */
+const count = (qos: QoS): Steps[number] => ({
+  name: 'sleeper: count',
+  act: async (client) => {
+    const found = await client.wake('sleeper');
+    // What a sender says on one topic comes in order: after this letter nothing is still on its way.
+    await client.publish('sender', 'letters', 'That was all.', qos);
+    const said = [found, ...(await client.until('sleeper', 'That was all.'))];
+    const copies = said.join(' ').split('"Hello"').length - 1;
+    return ['lost', 'once', 'twice'][copies] ?? `${copies} times`;
+  },
+});
 
 const on = (moment: 'read' | 'send' | 'sent', kind: string) => ({ moment, nth: 1, kind });
 
+// A letter comes to the broker from its sender, and goes from there to the sleeper: two exchanges, each with its own packet id.
+// Were the sleeper awake, they would run side by side, and which packet comes first would be left to chance.
 const exchanges: Exchange<LettersClient>[] = [
-  exchange(0, [
-    { on: on('read', 'PUBLISH'), tells: 'the broker has read it, and passed it to nobody' },
-    { on: on('sent', 'PUBLISH'), tells: 'it is on its way to the subscriber' },
-  ]),
-  exchange(1, [
-    { on: on('read', 'PUBLISH'), tells: 'the broker has read it, and nothing came of it yet' },
-    { on: on('send', 'PUBACK'), tells: 'the broker has taken it over, and PUBACK has not left' },
-    { on: on('sent', 'PUBACK'), tells: 'the sender may forget it' },
-    { on: on('read', 'PUBACK'), tells: 'the subscriber has acknowledged it, and the broker has not noted that' },
-  ]),
-  exchange(2, [
-    { on: on('read', 'PUBLISH'), tells: 'the broker has read it, and nothing came of it yet' },
-    { on: on('send', 'PUBREC'), tells: 'the broker has taken it over, and PUBREC has not left' },
-    { on: on('sent', 'PUBREC'), tells: 'the sender may forget the letter, and keeps its number' },
-    { on: on('read', 'PUBREL'), tells: 'the broker has been told to forget the number, and has not yet' },
-    { on: on('send', 'PUBCOMP'), tells: 'the number is released, and PUBCOMP has not left' },
-    { on: on('read', 'PUBREC'), tells: 'the subscriber has it, and the broker has not noted that' },
-    { on: on('send', 'PUBREL'), tells: 'the broker has noted it, and PUBREL has not left' },
-    { on: on('read', 'PUBCOMP'), tells: 'both ends may forget the number, and the broker has not yet' },
-  ]),
+  {
+    name: 'QoS 0, both awake',
+    steps: [come(0), publish(0), count(0)],
+    points: [
+      { on: on('read', 'PUBLISH'), tells: 'the broker has read it, and passed it to nobody' },
+      { on: on('sent', 'PUBLISH'), tells: 'it is on its way to the sleeper' },
+    ],
+  },
+  {
+    name: 'QoS 1, from the sender',
+    steps: [come(1), sleep, publish(1), count(1)],
+    points: [
+      { on: on('read', 'PUBLISH'), tells: 'the broker has read it, and nothing came of it yet' },
+      { on: on('send', 'PUBACK'), tells: 'the broker has taken it over, and PUBACK has not left' },
+      { on: on('sent', 'PUBACK'), tells: 'the sender may forget it' },
+    ],
+  },
+  {
+    name: 'QoS 1, to the sleeper',
+    steps: [come(1), sleep, publish(1), count(1)],
+    points: [
+      { on: on('send', 'PUBLISH'), tells: 'the broker is about to tell the sleeper' },
+      { on: on('sent', 'PUBLISH'), tells: 'the letter is on its way' },
+      { on: on('read', 'PUBACK'), tells: 'the sleeper has acknowledged it, and the broker has not noted that' },
+    ],
+  },
+  {
+    name: 'QoS 2, from the sender',
+    steps: [come(2), sleep, publish(2), count(2)],
+    points: [
+      { on: on('read', 'PUBLISH'), tells: 'the broker has read it, and nothing came of it yet' },
+      { on: on('send', 'PUBREC'), tells: 'the broker has taken it over, and PUBREC has not left' },
+      { on: on('sent', 'PUBREC'), tells: 'the sender may forget the letter, and keeps its number' },
+      { on: on('read', 'PUBREL'), tells: 'the broker is told to forget the number, and has not yet' },
+      { on: on('send', 'PUBCOMP'), tells: 'the number is released, and PUBCOMP has not left' },
+      { on: on('sent', 'PUBCOMP'), tells: 'the sender may forget the number as well' },
+    ],
+  },
+  {
+    name: 'QoS 2, to the sleeper',
+    steps: [come(2), sleep, publish(2), count(2)],
+    points: [
+      { on: on('sent', 'PUBLISH'), tells: 'the letter is on its way' },
+      { on: on('read', 'PUBREC'), tells: 'the sleeper has it, and the broker has not noted that' },
+      { on: on('send', 'PUBREL'), tells: 'the broker has noted it, and PUBREL has not left' },
+      { on: on('read', 'PUBCOMP'), tells: 'the sleeper is done, and the broker has not noted that' },
+    ],
+  },
 ];
 
 export const story: Story<LettersClient> = {
