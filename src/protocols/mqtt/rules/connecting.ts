@@ -23,32 +23,12 @@ export function connect(
   from: Path,
   world: World,
 ): Decided {
-  const { version, properties, clean } = asked;
-  const { limits, users } = house;
-  if (properties.authMethod !== undefined)
-    return refuse(asked, from, CODE.badAuthMethod, CONNACK4.notAuthorized, 'There is only user name and password.');
-  // §3.1.2.11.3, §3.1.2.11.4.
-  if (properties.receiveMaximum === 0 || properties.maximumPacketSize === 0)
-    return refuse(asked, from, CODE.protocolError, CONNACK4.notAuthorized, 'Nothing could ever be sent to you.');
-  const user = users ? asked.user : undefined;
-  if (users && user === undefined)
-    return refuse(asked, from, CODE.notAuthorized, CONNACK4.notAuthorized, 'Who are you?');
-  if (users && user !== undefined && !isPassword(users, user, asked.password))
-    return refuse(asked, from, CODE.badUserOrPassword, CONNACK4.badUserOrPassword, 'That is not it.');
-  const owner = user ?? null;
-
-  // MQTT-3.1.3-6, MQTT-3.1.3-8 of 3.1.1: who has no name cannot be remembered under it. In version 5 one is assigned (MQTT-3.1.3-6).
-  if (asked.client === '' && version === 4 && !clean)
-    return refuse(asked, from, CODE.clientIdNotValid, CONNACK4.identifierRejected, '');
-  if (asked.client.length > limits.clientId)
-    return refuse(asked, from, CODE.clientIdNotValid, CONNACK4.identifierRejected, 'The client id is too long.');
+  const { version, properties, clean, will } = asked;
+  const { limits } = house;
+  const objection = objectionTo(house, asked);
+  if (objection) return refuse(asked, from, ...objection);
+  const owner = ownerOf(house, asked);
   const client = asked.client === '' ? world.name() : asked.client;
-  const { will } = asked;
-  if (will && !isTopic(house, will.topic))
-    return refuse(asked, from, CODE.topicNameInvalid, CONNACK4.notAuthorized, 'That is no topic for a will.');
-  if (will && !mayWrite(house, owner, will.topic))
-    return refuse(asked, from, CODE.notAuthorized, CONNACK4.notAuthorized, 'That will is not allowed.');
-
   const before = state.sessions.get(client);
   // Whoever knows the name of a session is not yet the one it belongs to.
   if (before && before.user !== owner)
@@ -99,6 +79,14 @@ export function connect(
   const { keepAlive } = asked;
   const seconds = version === 5 && keepAlive > limits.keepAlive ? limits.keepAlive : keepAlive;
   events.push(connected, { is: 'spoke', path: from, client, version, keepAlive: seconds, problem });
+  const granted: Properties = {
+    ...(expiry === wanted ? {} : { sessionExpiry: expiry }),
+    ...(asked.client === '' ? { assignedClientId: client } : {}),
+    ...(seconds === keepAlive ? {} : { serverKeepAlive: seconds }),
+    receiveMaximum: limits.unreleased,
+    topicAliasMaximum: limits.topicAliases,
+    maximumPacketSize: LARGEST.other,
+  };
   actions.push(
     {
       to: from,
@@ -108,17 +96,7 @@ export function connect(
         // MQTT-3.2.2-2, MQTT-3.2.2-3.
         sessionPresent: session !== undefined,
         code: CODE.success,
-        properties:
-          version === 4
-            ? NO_PROPERTIES
-            : {
-                ...(expiry === wanted ? {} : { sessionExpiry: expiry }),
-                ...(asked.client === '' ? { assignedClientId: client } : {}),
-                ...(seconds === keepAlive ? {} : { serverKeepAlive: seconds }),
-                receiveMaximum: limits.unreleased,
-                topicAliasMaximum: limits.topicAliases,
-                maximumPacketSize: LARGEST.other,
-              },
+        properties: version === 4 ? NO_PROPERTIES : granted,
       },
     },
     { to: from, does: { is: 'keepAlive', seconds } },
@@ -126,6 +104,36 @@ export function connect(
   if (session) actions.push(...leavingTo(awake, resume(draftOf(session), awake, at, POST), at));
   return { events, actions };
 }
+
+/** Whose session it will be; null where there are no users. */
+function ownerOf({ users }: House, { user }: Message & { type: 'CONNECT' }): string | null {
+  return (users && user) ?? null;
+}
+
+/** What is wrong with who comes, whatever is kept here: a code of 5.0, one of 3.1.1, and words. */
+function objectionTo(house: House, asked: Message & { type: 'CONNECT' }): Objection | undefined {
+  const { version, properties, client, clean, user, password, will } = asked;
+  const { limits, users } = house;
+  if (properties.authMethod !== undefined)
+    return [CODE.badAuthMethod, CONNACK4.notAuthorized, 'There is only user name and password.'];
+  // §3.1.2.11.3, §3.1.2.11.4.
+  if (properties.receiveMaximum === 0 || properties.maximumPacketSize === 0)
+    return [CODE.protocolError, CONNACK4.notAuthorized, 'Nothing could ever be sent to you.'];
+  if (users && user === undefined) return [CODE.notAuthorized, CONNACK4.notAuthorized, 'Who are you?'];
+  if (users && user !== undefined && !isPassword(users, user, password))
+    return [CODE.badUserOrPassword, CONNACK4.badUserOrPassword, 'That is not it.'];
+  // MQTT-3.1.3-6, MQTT-3.1.3-8 of 3.1.1: who has no name cannot be remembered under it. In version 5 one is assigned (MQTT-3.1.3-6).
+  if (client === '' && version === 4 && !clean) return [CODE.clientIdNotValid, CONNACK4.identifierRejected, ''];
+  if (client.length > limits.clientId)
+    return [CODE.clientIdNotValid, CONNACK4.identifierRejected, 'The client id is too long.'];
+  if (will && !isTopic(house, will.topic))
+    return [CODE.topicNameInvalid, CONNACK4.notAuthorized, 'That is no topic for a will.'];
+  if (will && !mayWrite(house, ownerOf(house, asked), will.topic))
+    return [CODE.notAuthorized, CONNACK4.notAuthorized, 'That will is not allowed.'];
+  return undefined;
+}
+
+type Objection = [code: number, code4: number, reason: string];
 
 function refuse(asked: Message, from: Path, code: number, code4: number, reason: string): Decided {
   return { events: NONE, actions: refusal(asked, from, code, code4, reason) };
