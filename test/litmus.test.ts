@@ -1,6 +1,7 @@
 // The tests of the tests: small wrong servers, each wrong in one way, and the verdicts that must notice.
 
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { story as session } from '../demos/tcp-session.ts';
@@ -9,6 +10,7 @@ import type { Trace } from '../src/capture/trace.ts';
 import { type Arm, playArm } from '../src/lab/arm.ts';
 import { type CutResult, derive, judge, litmus, worst } from '../src/lab/litmus.ts';
 import type { Cut, CutKind, Story, Verdict } from '../src/lab/story.ts';
+import { temporaryFolder } from '../src/lab/tidy.ts';
 import { type AnyCard, loadCard } from '../src/protocols/index.ts';
 import { card as udpEcho } from '../src/protocols/udp-echo/index.ts';
 import {
@@ -161,6 +163,35 @@ describe('the rules for source', () => {
     );
   });
 
+  test('a folder of rules is held to what the rules are held to, and no other folder is there', async () => {
+    const { path, remove } = temporaryFolder();
+    const folder = join(path, 'echo');
+    cpSync(fileURLToPath(new URL('../src/protocols/udp-echo', import.meta.url)), folder, { recursive: true });
+    expect(unlawful(folder)).toEqual([]);
+    const write = (name: string, source: string) => {
+      mkdirSync(join(folder, name, '..'), { recursive: true });
+      writeFileSync(join(folder, name), source);
+    };
+    write(
+      'rules/leaving.ts',
+      "import type { State } from '../state.ts';\nexport const isOver = (_state: State) => true;\n",
+    );
+    expect(unlawful(folder)).toEqual([]);
+    write('rules/late.ts', 'export const isLate = (at: number) => Date.now() > at;\n');
+    write('rules/socket.ts', "import net from 'node:net';\nexport const heard = new Map<string, net.Socket>();\n");
+    write('rules/notes.md', 'What I wanted to say.\n');
+    write('more/memory.ts', 'export let last = 0;\n');
+    expect(unlawful(folder).sort()).toEqual([
+      'more/memory.ts: remembers something in “export let last = 0;”',
+      'rules/late.ts: uses Date',
+      'rules/notes.md is no source',
+      'rules/socket.ts: imports node:net',
+      'rules/socket.ts: remembers something in “export const heard = new Map<string, net.Socket>();”',
+      'there is a folder more/',
+    ]);
+    await remove();
+  });
+
   test.each([
     ['state.ts', "import net from 'node:net';", 'imports node:net'],
     ['state.ts', "import { readFileSync } from 'node:fs';", 'imports node:fs'],
@@ -188,8 +219,17 @@ describe('the rules for source', () => {
       'imports ../../capture/tap.ts: it must not know who is watching',
     ],
     ['index.ts', "import { card } from '../udp-echo/index.ts';", 'imports ../udp-echo/index.ts: another protocol'],
+    ['rules/a.ts', "import { rules } from '../../dns/state.ts';", 'imports ../../dns/state.ts: another protocol'],
+    ['rules/a.ts', "import { serve } from '../server.ts';", 'imports ../server.ts: it is not pure'],
+    ['state.ts', "import { serve } from './server.ts';", 'imports ./server.ts: it is not pure'],
+    ['wire/a.ts', 'const roll = Math.random();', 'uses Math.random'],
   ])('%s may not hold “%s”', (name, source, found) => {
     expect(unlawfulIn(name, source)).toContain(found);
+  });
+
+  test('rules in a folder may know the files that they belong to, and what all protocols share', () => {
+    const source = ['../state.ts', '../wire.ts', './other.ts', '../../shapes.ts', '../../../wire/fields.ts'];
+    expect(unlawfulIn('rules/a.ts', source.map((path) => `import { a } from '${path}';`).join('\n'))).toEqual([]);
   });
 
   test('words in comments and in what is said to people are free', () => {

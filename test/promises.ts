@@ -5,7 +5,7 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import net from 'node:net';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { addressOf } from '../src/bounds/paths.ts';
@@ -364,17 +364,27 @@ export async function unforgotten(subject: Subject): Promise<string[]> {
 }
 
 const FILES = ['client.ts', 'index.ts', 'server.ts', 'state.ts', 'wire.ts'];
+/** Where the rest of state.ts and of wire.ts stands, when one file would be too long to read: as pure as these are. */
+const FOLDERS = ['rules', 'wire'];
 
 /** What the source of a protocol must not hold: a memory where no cut finds it, a clock, dice, a log. */
 export function unlawful(folder: string): string[] {
-  const names = readdirSync(folder).sort();
-  const wrong =
-    names.every((name) => FILES.includes(name)) && names.length === FILES.length
-      ? []
-      : [`the files are ${names.join(', ')}`];
-  for (const name of names) {
-    wrong.push(...unlawfulIn(name, readFileSync(join(folder, name), 'utf8')).map((each) => `${name}: ${each}`));
+  const all = readdirSync(folder, { withFileTypes: true });
+  const files = all.filter((each) => !each.isDirectory()).map(({ name }) => name);
+  const folders = all.filter((each) => each.isDirectory()).map(({ name }) => name);
+  const wrong: string[] = [];
+  if (!isDeepStrictEqual(files.sort(), FILES)) wrong.push(`the files are ${files.join(', ')}`);
+  for (const inner of folders) {
+    const names = readdirSync(join(folder, inner));
+    if (!FOLDERS.includes(inner)) wrong.push(`there is a folder ${inner}/`);
+    if (names.length === 0) wrong.push(`${inner}/ is empty`);
+    for (const name of names) {
+      if (name.endsWith('.ts')) files.push(`${inner}/${name}`);
+      else wrong.push(`${inner}/${name} is no source`);
+    }
   }
+  for (const name of files.sort())
+    wrong.push(...unlawfulIn(name, readFileSync(join(folder, name), 'utf8')).map((each) => `${name}: ${each}`));
   return wrong;
 }
 
@@ -384,17 +394,21 @@ const IMPURE =
 const IMPURE_MODULES =
   /^node:(net|dgram|tls|dns|http|https|http2|fs|timers|child_process|worker_threads|cluster|perf_hooks|process)(\/|$)/;
 
+/** `name`: of the file, as its protocol's folder knows it: `state.ts`, `rules/leaving.ts`. */
 export function unlawfulIn(name: string, source: string): string[] {
   const wrong: string[] = [];
+  const isPure = name === 'state.ts' || name === 'wire.ts' || name.includes('/');
   const code = withoutComments(source);
   const imports = [...code.matchAll(/(?:from\s+|import\s*\(?\s*)'([^']+)'/g)].map(([, path]) => path ?? '');
   for (const path of imports) {
     if (/\/(lab|capture|log|cli)\//.test(path)) wrong.push(`imports ${path}: it must not know who is watching`);
-    if (/^\.\.\/(?!\.\.\/|(?:shapes|settings)\.ts$)/.test(path)) wrong.push(`imports ${path}: another protocol`);
-    if ((name === 'state.ts' || name === 'wire.ts') && IMPURE_MODULES.test(path)) wrong.push(`imports ${path}`);
+    const from = path.startsWith('.') ? posix.join(posix.dirname(name), path) : path;
+    if (/^\.\.\/(?!\.\.\/|(?:shapes|settings)\.ts$)/.test(from)) wrong.push(`imports ${path}: another protocol`);
+    if (isPure && IMPURE_MODULES.test(path)) wrong.push(`imports ${path}`);
+    if (isPure && /^(?:client|index|server)\.ts$/.test(from)) wrong.push(`imports ${path}: it is not pure`);
   }
   if (/\bconsole\s*\./.test(code) || /process\.(stdout|stderr)/.test(code)) wrong.push('it logs');
-  if (name === 'state.ts' || name === 'wire.ts') {
+  if (isPure) {
     // A property that happens to have such a name is none of them.
     const [found] = IMPURE.exec(code.replace(/'(?:[^'\\\n]|\\.)*'|`[^`$]*`/g, "''")) ?? [];
     if (found) wrong.push(`uses ${found}`);

@@ -42,7 +42,7 @@ test('every protocol has a lesson, and every lesson a protocol with a telling fo
 });
 
 describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
-  test('its source has five files, and in them no hidden memory, clock, dice, log or hook', () => {
+  test('its source has five files, its rules perhaps a folder, and in them is no hidden memory, clock, dice, log or hook', () => {
     expect(unlawful(folderOf(protocol))).toEqual([]);
   });
 
