@@ -57,6 +57,9 @@ describe.each<[protocol: string, design: string]>([
   ...(peer('redis-server') ? [['tcp-session', 'shared'] as [string, string]] : []),
   ['ftp', 'memory'],
   ['ftp', 'carried'],
+  ['mqtt', 'memory'],
+  ['mqtt', 'disk'],
+  ...(peer('redis-server') ? [['mqtt', 'redis'] as [string, string]] : []),
 ])('%s/%s', (protocol, design) => {
   let entries: Entry[];
   let book: Ledger;

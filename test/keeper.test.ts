@@ -380,6 +380,29 @@ test('who says more than the journal can follow is asked to wait, and told when 
   expect(keeper.hear('a', ['=2'])).toBeUndefined();
 });
 
+test('so is who says more than the journal can follow and is answered nothing', async () => {
+  const journal = new FakeJournal();
+  const silent: typeof rules = {
+    ...rules,
+    decide: (state, message, from, world) => ({ ...rules.decide(state, message, from, world), actions: [] }),
+  };
+  const { keeper } = await keeping(journal, { rules: silent });
+  const long = 'x'.repeat(1 << 20);
+  let full: Promise<void> | undefined;
+  let count = 0;
+  while (!full && count < 10) full = keeper.hear('a', [`=${count++}${long}`]);
+  expect(count).toBe(4);
+  let goesOn = false;
+  void full?.then(() => {
+    goesOn = true;
+  });
+  await turn();
+  expect(goesOn).toBe(false);
+  await journal.done();
+  expect(goesOn).toBe(true);
+  expect(keeper.hear('a', ['=short'])).toBeUndefined();
+});
+
 test('who waits when the journal fails is never told to go on', async () => {
   const journal = new FakeJournal();
   const { keeper, failures } = await keeping(journal);

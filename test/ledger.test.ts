@@ -225,6 +225,24 @@ describe('the notes under a packet', () => {
     ]);
   });
 
+  test('what the very request has made is nothing that it could have been denied', () => {
+    const answer = (to: string) =>
+      packet({}, { op: 'denies', key: 'session[a]' }, 'session/1', { side: 'server', from: 'session/1', to });
+    const asked = packet({ 'session[a]': 'one' });
+    const [note] = notesOf(rows(life('session/1'), asked, answer('client')));
+    expect(note).toMatchObject({
+      word: 'hint',
+      text: 'session/1 had nothing filed under session[a] before #02: nothing was lost here',
+    });
+    // What was there before and has only been changed is refused.
+    const [changed] = notesOf(rows(life('session/1'), asked, packet({ 'session[a]': 'two' }), answer('client')));
+    expect(changed).toMatchObject({ text: 'session/1 has session[a], and refuses it: nothing was lost here' });
+    // And so is what somebody else has made.
+    const other = packet({}, undefined, 'session/1', { from: 'client@2' });
+    const [another] = notesOf(rows(life('session/1'), asked, other, answer('client@2')));
+    expect(another).toMatchObject({ text: 'session/1 has session[a], and refuses it: nothing was lost here' });
+  });
+
   test('LOST: only what was there once, and is in the ledger', () => {
     expect(notesOf(rows(...killed, packet({}, { op: 'denies' })))).toEqual([
       {

@@ -96,6 +96,13 @@ describe('the package, as somebody has it who installed it', () => {
     expect(row).toContain('tcp-session/disk');
   });
 
+  test('what it leans on comes with it: a client library, brokers that are not ours, a database with a binary of its own', async () => {
+    for (const design of ['memory', 'aedes-level']) {
+      const { code, out, err } = await amnesia('demo', `mqtt/${design}`, '--cut', 'path', '--log', 'line');
+      expect({ code, err }, out).toEqual({ code: 0, err: '' });
+    }
+  });
+
   test('it knows its version, and errors name the command as it is typed here', async () => {
     const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
     expect((await amnesia('--version')).out).toBe(`${version}\n`);

@@ -26,7 +26,8 @@ interface Line {
   holder: string;
   subject: string;
   known: string;
-  /** The row that wrote it. */
+  /** The row since which something has been known of it, and the row that wrote what is known now. */
+  began: number;
   written: number;
   /** The row that took it, and what it was then. */
   gone?: number;
@@ -95,6 +96,7 @@ export function ledger(entries: readonly Entry[]): Ledger {
 
 /** Losses that are kept in mind. A lesson has a handful; a server that runs for days must not be remembered for ever. */
 const GRAVES = 5000;
+const MET = 5000;
 
 /** The ledger as it is written, one row after another. */
 export class Book {
@@ -111,8 +113,8 @@ export class Book {
   private unseen = false;
   /** Somebody lived here before this life. */
   private restarted = false;
-  /** Who has said something to this life, by name. */
-  private readonly met = new Set<string>();
+  /** Who has said something to this life, by name, and the row of what they said last; the last {@link MET} of them. */
+  private readonly met = new Map<string, number>();
   /** The account of the last cut, while its consequences unfold. */
   private watched: Account | undefined;
   /** After a kill, until the next life shows what it was handed. */
@@ -166,12 +168,13 @@ export class Book {
     // What nobody read proves nothing.
     const leans = entry.read === false ? entry.leans.filter(({ op }) => op !== 'carries') : entry.leans;
     const isFirst = entry.side === 'client' && !this.met.has(entry.from);
-    if (entry.side === 'client') this.met.add(entry.from);
+    const asked = entry.side === 'server' ? this.met.get(entry.to) : undefined;
+    if (entry.side === 'client') this.meet(entry);
     const untold = entry.memory.map(({ holder, changes }) => ({ holder, changes: [...changes] }));
     const found: Note[] = [];
     for (const lean of leans) {
       if (lean.op !== 'writes' || (lean.holder === 'client' && !this.seesClient)) {
-        found.push(this.leaning(lean, isFirst));
+        found.push(this.leaning(lean, isFirst, asked));
         continue;
       }
       // What was meant to be written need not have been: a command may be refused. Only what has changed is told, with why.
@@ -218,7 +221,15 @@ export class Book {
     return found;
   }
 
-  private leaning({ op, holder, key, why, cite, field, byPath }: Lean, isFirst: boolean): Note {
+  private meet({ from, row }: PacketRow & Numbered): void {
+    this.met.delete(from);
+    const oldest = this.met.size >= MET ? this.met.keys().next().value : undefined;
+    if (oldest !== undefined) this.met.delete(oldest);
+    this.met.set(from, row);
+  }
+
+  /** `asked`: the row of the request that is answered here, as far as that is known. */
+  private leaning({ op, holder, key, why, cite, field, byPath }: Lean, isFirst: boolean, asked?: number): Note {
     const ofClient = holder === 'client';
     const line = (ofClient ? this.client : this.server).get(key);
     const left = byPath && op === 'denies' ? this.leftOnAnotherPath(key) : undefined;
@@ -242,6 +253,14 @@ export class Book {
         }
         if (this.unseen && !ofClient)
           return { word: 'hint', field, cite, text: `${whose} says that it does not have ${key}: ${why}` };
+        // What the very request that is answered here has made is nothing that it could have asked for.
+        if (line && !ofClient && line.began === asked)
+          return {
+            word: 'hint',
+            field,
+            cite,
+            text: `${whose} had nothing filed under ${key} before ${hash(line.began)}: nothing was lost here`,
+          };
         if (line)
           return { word: 'hint', field, cite, text: `${whose} has ${key}, and refuses it: nothing was lost here` };
         return { word: 'hint', field, cite, text: `${whose} never had ${key}: nothing was lost here` };
@@ -298,7 +317,7 @@ export class Book {
         Object.assign(outcome, { fate: 'LOST', gone: row });
       return;
     }
-    memory.set(subject, { holder, subject, known, written: row });
+    memory.set(subject, { holder, subject, known, began: line?.began ?? row, written: row });
     if (outcome?.fate !== 'LOST') return;
     outcome.rebuilt ??= row;
     // Another thing under the same name is not what was lost. And what is filed under no name at all is the process's own, such as
@@ -321,7 +340,8 @@ export class Book {
     this.server.clear();
     for (const [subject, known] of Object.entries(entry.facts)) {
       const outcome = this.awaitingBirth ? this.watched?.outcomes.find((each) => each.subject === subject) : undefined;
-      this.server.set(subject, { holder: entry.life, subject, known, written: outcome?.written ?? entry.row });
+      const written = outcome?.written ?? entry.row;
+      this.server.set(subject, { holder: entry.life, subject, known, began: written, written });
       this.graves.delete(subject);
       // What the next life knows without having been told was kept by something that outlived the one before.
       if (!outcome) continue;

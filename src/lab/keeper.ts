@@ -58,6 +58,8 @@ export interface KeeperOptions<S, M, E extends Json, D = never, O extends Json =
  * the next write must together stay well within what a peer may leave unread, or it would be dropped for our slowness.
  */
 const TOO_MUCH = 1 << 17;
+/** The same of events, in characters: what is not answered, such as a retained message of QoS 0, must be written down all the same. */
+const TOO_MANY = 1 << 22;
 
 /** Paths whose messages are counted for an observer. */
 const COUNTED = 4096;
@@ -71,6 +73,8 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   private readonly leaving = new Set<Path>();
   /** Events decided and not yet given to the journal. */
   private unwritten: E[] = [];
+  /** Characters in them. */
+  private unwrittenLength = 0;
   private writing = false;
   private acting = false;
   private dead = false;
@@ -191,7 +195,9 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     const before = observe && decision.events.length > 0 ? this.facts() : undefined;
     for (const event of decision.events) {
       rules.apply(this.state, event);
-      if (journal && rules.lasting(event)) this.unwritten.push(event);
+      if (!journal || !rules.lasting(event)) continue;
+      this.unwritten.push(event);
+      this.unwrittenLength += lengthOf(event);
     }
     if (observe && before) {
       const changes = changesBetween(before, this.facts());
@@ -245,7 +251,8 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
       return undefined;
     }
     if (this.answers.waiting + this.unwritten.length > 0) this.startWriting();
-    return this.answers.bytes > TOO_MUCH ? new Promise((resolve) => this.waiting.push(resolve)) : undefined;
+    const full = this.answers.bytes > TOO_MUCH || this.unwrittenLength > TOO_MANY;
+    return full ? new Promise((resolve) => this.waiting.push(resolve)) : undefined;
   }
 
   private startWriting(): void {
@@ -261,6 +268,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     while (this.answers.waiting + this.unwritten.length + this.forgetting.length > 0) {
       const events = this.unwritten;
       this.unwritten = [];
+      this.unwrittenLength = 0;
       // Answers that promise nothing new wait as well: they may speak of what is still being written.
       const ready = this.answers.ready();
       try {
@@ -304,4 +312,13 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     this.heard.set(from, nth);
     return nth;
   }
+}
+
+/** About as many characters as an event is when it is written down. */
+function lengthOf(event: Json): number {
+  if (typeof event === 'string') return event.length;
+  if (typeof event !== 'object' || event === null) return 4;
+  let length = 2;
+  for (const each of Object.values(event)) if (each !== undefined) length += 8 + lengthOf(each);
+  return length;
 }

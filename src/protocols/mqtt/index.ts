@@ -58,7 +58,7 @@ function designsFor(given: Given): MqttCard['designs'] {
       takes: ['store'],
       tells: 'the same rules; what is heard goes into a Redis stream that all brokers follow: they are one',
       promises:
-        'a PUBACK, PUBREC or PUBCOMP promises what Redis promises: with appendfsync always, that the letter is on its disk; by default, all but its last second',
+        'a PUBACK, PUBREC or PUBCOMP promises what Redis promises: with appendfsync always, that the letter is on its disk; with everysec, all but the last second; with no append-only file, its default, that Redis lives',
     },
     aedes: aedesInMemory(),
     'aedes-level': aedesOnLevel(),

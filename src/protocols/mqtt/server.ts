@@ -34,6 +34,11 @@ const FRAGMENTS = 64;
 /** One WebSocket message, in bytes: the largest packet, and what was said along with it. */
 const FRAMED = 2 * LARGEST.other;
 
+/** What may come of the first one before that is whole, in bytes: it holds a CONNECT, and whoever says that is a stranger until then. */
+const FRAMED_FIRST = 1 << 16;
+/** How long a peer may take to answer that the conversation is over, in milliseconds. */
+const FAREWELL = 1_000;
+
 /** One connection. What is remembered of it is not here, but in the state. */
 interface Line {
   stream: Duplex;
@@ -143,7 +148,7 @@ export function serveFrom(doors: Doors = {}) {
         response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' });
         response.end('Here MQTT is spoken in WebSocket frames.\n');
       });
-      const frames = new WebSocketServer({
+      const manner = {
         noServer: true,
         clientTracking: false,
         perMessageDeflate: false,
@@ -151,14 +156,16 @@ export function serveFrom(doors: Doors = {}) {
         maxFragments: FRAGMENTS,
         // A flood of pings from one who reads no pongs would fill our memory.
         autoPong: false,
+        closeTimeout: FAREWELL,
         handleProtocols: () => 'mqtt',
-      });
+      };
+      const frames = new WebSocketServer(manner);
       web.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
         const no = unwelcomePage(request);
         if (no) return void socket.end(`HTTP/1.1 ${no}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
         frames.handleUpgrade(request, socket, head, (ws) => {
           const path = `${pathOf(socket.remoteAddress, socket.remotePort)}/ws`;
-          const stream = streamOver(ws, bounds.unread);
+          const stream = streamOver(ws, socket, bounds.unread);
           guests.exchange(path, stream);
           attend(stream, socket, path);
         });
@@ -241,7 +248,7 @@ function hostOf(url: string): string | undefined {
 }
 
 /** A WebSocket as a stream of bytes: packets begin and end where they like, whatever the frames do (MQTT-6.0.0-2). */
-function streamOver(ws: WebSocket, unread: number): Duplex {
+function streamOver(ws: WebSocket, socket: Socket, unread: number): Duplex {
   const stream = new Duplex({
     writableHighWaterMark: SLOW,
     read: () => ws.resume(),
@@ -260,6 +267,17 @@ function streamOver(ws: WebSocket, unread: number): Duplex {
     if (!isBinary) ws.removeAllListeners('message').close(1003, 'MQTT is not text');
     else if (!stream.push(bytes)) ws.pause();
   });
+  // What is here of a message is held until that is whole, and nobody else counts it. Whatever is whole has been told by then.
+  let early = 0;
+  const count = (chunk: Buffer) => {
+    early += chunk.length;
+    if (early <= FRAMED_FIRST) return;
+    socket.off('data', count);
+    ws.pause();
+    ws.close(1009, 'no CONNECT is so long');
+  };
+  socket.on('data', count);
+  ws.once('message', () => socket.off('data', count));
   ws.on('ping', (bytes) => (ws.bufferedAmount > unread ? ws.terminate() : ws.pong(bytes)));
   // It has told its peer by then what was wrong, in a code of its own, and closes.
   ws.on('error', () => {});

@@ -43,7 +43,7 @@ export const card: Card<State, Message, Event, SessionClient> = {
       takes: ['store'],
       tells: 'the same rules; what is heard goes into a Redis stream that all instances follow',
       promises:
-        'an ACK promises what Redis promises: with appendfsync always, that the bytes are on its disk; by default, all but its last second',
+        'an ACK promises what Redis promises: with appendfsync always, that the bytes are on its disk; with everysec, all but the last second; with no append-only file, its default, that Redis lives',
     },
   },
   serve,

@@ -382,6 +382,50 @@ describe('WebSocket', () => {
     await isWell(port);
   });
 
+  /** A WebSocket that does only what it is told to: no answer to a close, say. */
+  async function stubborn(port: number | undefined): Promise<Socket> {
+    const socket = dial({ host, port: port ?? 0 });
+    const key = 'AAAAAAAAAAAAAAAAAAAAAA==';
+    socket.write(
+      `GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n`,
+    );
+    await once(socket, 'data');
+    return socket;
+  }
+
+  test('whoever does not answer that it is over is shown out all the same', async () => {
+    const { ws } = await serve({ doors: { ws: { port: 0 } }, bounds: { handshake: 60_000 } });
+    const socket = await stubborn(ws);
+    // A text of one byte, masked with zeroes.
+    socket.write(Buffer.from('81810000000041', 'hex'));
+    const [closing] = await once(socket, 'data');
+    expect((closing as Buffer).toString('hex')).toMatch(/^88..03eb/);
+    await once(socket.resume(), 'close');
+  });
+
+  test('before its CONNECT nobody has much of a frame held for them: 1009', async () => {
+    const { port, ws } = await serve({ doors: { ws: { port: 0 } }, bounds: { handshake: 60_000 } });
+    const socket = await stubborn(ws);
+    socket.on('error', () => {});
+    const closing = once(socket, 'data');
+    // 500 000 bytes are announced: within what a frame may have, and no CONNECT.
+    socket.write(Buffer.from('82ff000000000007a12000000000', 'hex'));
+    socket.write(Buffer.alloc(200_000));
+    expect(((await closing)[0] as Buffer).toString('hex')).toMatch(/^88..03f1/);
+    // What it goes on saying is not read, so that a reset may follow the word.
+    await new Promise((gone) => socket.resume().once('close', gone));
+    await isWell(port);
+  });
+
+  test('after it a frame may be as long as a packet, and come in pieces', async () => {
+    const { ws } = await serve({ doors: { ws: { port: 0 } } });
+    const { ws: socket, talker } = await framed(ws);
+    await talker.enter('long');
+    await talker.ask(subscribe('long'));
+    socket.send(encode(wire, publish('long', Buffer.alloc(200_000))));
+    expect(await talker.hears()).toMatchObject({ type: 'PUBLISH', topic: 'long' });
+  });
+
   test('pings are answered', async () => {
     const { ws } = await serve({ doors: { ws: { port: 0 } } });
     const { ws: socket } = await framed(ws);
