@@ -85,6 +85,9 @@ function openingOf({ acl, tls, cert, ws }: Settings, users: number | undefined):
     `${who}${acl === undefined ? '' : `; what they may read and write is in ${acl}`}`,
     ...(tls === undefined ? [] : [`TLS on port ${tls}${signed}`]),
     ...(ws === undefined ? [] : [`WebSocket on port ${ws}, subprotocol mqtt`]),
+    ...(tls === undefined && ws === undefined
+      ? []
+      : ['of what comes by other doors than the first a log shows what it changes, and no packets']),
   ];
 }
 

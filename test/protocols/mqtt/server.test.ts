@@ -7,6 +7,7 @@ import { connectAsync } from 'mqtt';
 import { generate } from 'selfsigned';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createWebSocketStream, WebSocket } from 'ws';
+import { card } from '../../../src/protocols/mqtt/index.ts';
 import { CODE, type Version, wire } from '../../../src/protocols/mqtt/wire.ts';
 import { SettingError } from '../../../src/protocols/shapes.ts';
 import { encode } from '../../../src/wire/wire.ts';
@@ -474,6 +475,12 @@ describe('WebSocket', () => {
 });
 
 describe('listening', () => {
+  test('whoever opens other doors is told that a log shows no packets there', async () => {
+    const said = async (settings: Record<string, string>) => (await card.configure?.(settings, ''))?.opening ?? [];
+    expect(await said({})).toEqual(['anybody may connect']);
+    expect((await said({ ws: '9001' })).at(-1)).toMatch(/a log shows what it changes, and no packets/);
+  });
+
   test('when one of its ports is taken, nothing is left open, and the setting is named', async () => {
     const taken = createServer();
     taken.listen(0, host);
