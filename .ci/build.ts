@@ -15,7 +15,15 @@ const common: BuildOptions = {
   logLevel: 'warning',
   // Loaded by a few designs only, and large, or found by their own files: a native binding, a prebuilt bundle. They are dependencies
   // of the package, so they stand beside it wherever it is installed.
-  external: ['aedes', 'aedes-persistence-level', 'aedes-persistence-redis', 'ioredis', 'level', 'mqemitter-redis', 'mqtt'],
+  external: [
+    'aedes',
+    'aedes-persistence-level',
+    'aedes-persistence-redis',
+    'ioredis',
+    'level',
+    'mqemitter-redis',
+    'mqtt',
+  ],
   // A bundled dependency may still be CommonJS and ask for `require`.
   banner: {
     js: "import { createRequire as amnesiaRequire } from 'node:module'; const require = amnesiaRequire(import.meta.url);",

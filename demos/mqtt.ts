@@ -215,7 +215,7 @@ export const story: Story<LettersClient> = {
   lifetime: 3_600_000,
   steps: [
     {
-      name: 'sleeper: subscribe to letters/#, and ask to be remembered',
+      name: 'sleeper: subscribe to letters/#, to be remembered',
       act: async (client) => {
         const known = await client.connect('sleeper', { clean: false });
         return `${known}; ${await client.subscribe('sleeper', 'letters/#', 1)}`;

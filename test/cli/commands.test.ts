@@ -109,7 +109,7 @@ describe('amnesia list', () => {
       ['dns', 'udp+tcp', ['plain', 'cookie', 'cookie-shared']],
       ['tcp-session', 'tcp', ['memory', 'connection', 'disk', 'shared']],
       ['ftp', 'tcp', ['memory', 'carried']],
-      ['mqtt', 'tcp', ['memory', 'disk']],
+      ['mqtt', 'tcp', ['memory', 'disk', 'redis', 'aedes', 'aedes-level', 'aedes-redis']],
     ]);
     expect((await amnesia(['list', '--ascii'], { env })).out).toMatch(/^[\n -~]+$/);
   });

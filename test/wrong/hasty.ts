@@ -5,7 +5,7 @@ import { card as right } from '../../src/protocols/tcp-session/index.ts';
 
 /** What the keeper does when a turn is over, as it looks from inside. */
 interface Inside {
-  ready(): unknown[];
+  answers: { ready(): unknown[] };
   act(answer: unknown): void;
   startWriting(): void;
 }
@@ -14,7 +14,7 @@ const serve: typeof right.serve = (keeper, ...rest) => {
   const inside = keeper as unknown as Inside;
   const { startWriting } = inside;
   inside.startWriting = () => {
-    for (const answer of inside.ready()) inside.act(answer);
+    for (const answer of inside.answers.ready()) inside.act(answer);
     startWriting.call(inside);
   };
   return right.serve(keeper, ...rest);

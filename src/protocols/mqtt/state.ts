@@ -12,7 +12,7 @@ import { file, newSession, putLast, retain, sever, standIn, turn, unfile } from 
 import { type By, type House, houseOf, NONE, NOTHING, SILENCE } from './rules/house.ts';
 import { disconnect, expel, leave, pass } from './rules/leaving.ts';
 import { letterTo, POST } from './rules/letters.ts';
-import { indexOf, set, unset } from './rules/lookup.ts';
+import { forgetRoutes, indexOf, set, unset } from './rules/lookup.ts';
 import { publish } from './rules/publishing.ts';
 import { memberOf, routeOf } from './rules/routes.ts';
 import { retainedFor, subscribe, unsubscribe } from './rules/subscribing.ts';
@@ -231,6 +231,8 @@ export interface Limits {
   keepAlive: number;
   /** Topics whose subscribers are known without looking for them again. Only costs time when it is small. */
   routes: number;
+  /** Clients that those are, counted once for each topic. */
+  routed: number;
 }
 
 export const LIMITS: Limits = {
@@ -249,6 +251,7 @@ export const LIMITS: Limits = {
   topicAliases: 16,
   keepAlive: 400,
   routes: 10_000,
+  routed: 200_000,
 };
 
 export interface Given {
@@ -448,7 +451,7 @@ function apply(house: House, state: State, event: Event): void {
       standIn(state, event.client, session, 'ready');
       // Until its connection speaks: in a journal that is read again, none ever does.
       state.orphans.add(event.client);
-      index.routes.clear();
+      forgetRoutes(index);
       return;
     }
     case 'spoke':
@@ -472,7 +475,7 @@ function apply(house: House, state: State, event: Event): void {
       standIn(state, event.client, session, 'away');
       set(index, event.client, session);
       index.asleep.add(event.client);
-      index.routes.clear();
+      forgetRoutes(index);
       return;
     }
     case 'ended': {
@@ -483,7 +486,7 @@ function apply(house: House, state: State, event: Event): void {
       sever(state, event.client, session);
       for (const filter of session.subscriptions?.keys() ?? []) unfile(state, index, event.client, filter);
       state.sessions.delete(event.client);
-      index.routes.clear();
+      forgetRoutes(index);
       return;
     }
     case 'subscribed': {
@@ -492,7 +495,7 @@ function apply(house: House, state: State, event: Event): void {
       for (const granted of event.filters) file(state, index, event.client, session, granted);
       for (const letter of retainedFor(house, state, session.user, event.filters, event.at))
         if (letter.qos > 0) place(session, letter, POST, house.limits);
-      index.routes.clear();
+      forgetRoutes(index);
       return;
     }
     case 'unsubscribed': {
@@ -501,7 +504,7 @@ function apply(house: House, state: State, event: Event): void {
       for (const filter of event.filters)
         if (session.subscriptions.delete(filter)) unfile(state, index, event.client, filter);
       if (session.subscriptions.size === 0) session.subscriptions = null;
-      index.routes.clear();
+      forgetRoutes(index);
       return;
     }
     case 'lagging': {
@@ -509,7 +512,7 @@ function apply(house: House, state: State, event: Event): void {
       if (!session?.awake) return;
       session.awake.lagging = true;
       standIn(state, event.client, session, 'away');
-      index.routes.clear();
+      forgetRoutes(index);
       return;
     }
     case 'caughtUp': {
@@ -517,7 +520,7 @@ function apply(house: House, state: State, event: Event): void {
       if (!session?.awake) return;
       catchUp(session, event.at, POST);
       standIn(state, event.client, session, 'ready');
-      index.routes.clear();
+      forgetRoutes(index);
       return;
     }
     case 'missed':

@@ -24,6 +24,8 @@ export interface Index {
   asleep: Set<ClientId>;
   /** Filed under the topic: where a publication goes. Emptied when anybody comes, goes or subscribes. */
   routes: Map<string, Route>;
+  /** How many clients they name: each counts, since many may want every topic. */
+  routed: number;
 }
 
 /** The index of this State; made where there is none yet. */
@@ -43,6 +45,7 @@ function newIndex(state: State): Index {
     alarms: noAlarms(),
     asleep: new Set(),
     routes: new Map(),
+    routed: 0,
   };
   for (const [client, session] of state.sessions) {
     for (const [filter, subscription] of session.subscriptions ?? [])
@@ -56,6 +59,12 @@ function newIndex(state: State): Index {
     index.retainedBytes += sizeOf(publication);
   }
   return index;
+}
+
+/** Somebody has come, gone or subscribed, or the table is full. */
+export function forgetRoutes(index: Index): void {
+  index.routes.clear();
+  index.routed = 0;
 }
 
 /** A session has fallen asleep, or sleeps with another will: the alarm is set for it. {@link unset} before any such change. */

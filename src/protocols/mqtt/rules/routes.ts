@@ -6,7 +6,7 @@ import type { ClientId, Session, State, Subscription } from '../state.ts';
 import type { QoS } from '../wire.ts';
 import { type House, mayRead } from './house.ts';
 import { ROOMY } from './letters.ts';
-import { indexOf } from './lookup.ts';
+import { forgetRoutes, indexOf } from './lookup.ts';
 
 /** Where a publication goes. */
 export interface Route {
@@ -45,12 +45,16 @@ interface Fan {
 
 /** The way of this topic, known or found now. */
 export function routeOf(house: House, state: State, topic: string): Route {
-  const { routes } = indexOf(house, state);
-  const known = routes.get(topic);
+  const { limits } = house;
+  const index = indexOf(house, state);
+  const known = index.routes.get(topic);
   if (known) return known;
   const route = newRoute(house, state, topic);
-  if (routes.size >= house.limits.routes) routes.clear();
-  routes.set(topic, route);
+  const { all, boxes } = route;
+  const clients = all.v4.length + all.v5.length + all.others.length + all.lagging.length + boxes.length;
+  if (index.routes.size >= limits.routes || index.routed + clients > limits.routed) forgetRoutes(index);
+  index.routed += clients;
+  index.routes.set(topic, route);
   return route;
 }
 
