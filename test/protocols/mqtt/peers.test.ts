@@ -12,6 +12,7 @@ import { generate } from 'selfsigned';
 import { afterAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest';
 import { beginLife, type Life } from '../../../src/lab/lives.ts';
 import type { LifeOptions } from '../../../src/lab/messages.ts';
+import { startStore } from '../../../src/lab/store.ts';
 import { temporaryFolder } from '../../../src/lab/tidy.ts';
 import { missing, needs } from '../../peers.ts';
 
@@ -237,6 +238,22 @@ test('mosquitto: users, rights and TLS', async (context) => {
   const trusted = ['--cafile', join(own, 'cert.pem'), '--insecure'];
   const secure = { port: tls };
   expect(await run(sub, secure, ...trusted, ...as('ann', 'secret'), '-t', 'news', '-C', '1')).toBe('good\n');
+});
+
+test('mosquitto, two brokers over one Redis: who sleeps at one finds its letters at the other, also when that one is dead', async (context) => {
+  const [pub, sub] = [needs(context, 'mosquitto_pub'), needs(context, 'mosquitto_sub')];
+  needs(context, 'redis-server');
+  const store = await startStore(fresh());
+  onTestFinished(() => store.stop());
+  const settings = { store: store.url };
+  const one = await serve('redis', { settings });
+  const two = await serve('redis', { settings, who: 'broker/2' });
+  await run(sub, one, '-c', '-i', 'ada', '-q', '1', '-t', 'letters/#', '-E');
+  await run(pub, two, '-q', '1', '-t', 'letters/1', '-m', 'from the other one');
+  await run(pub, one, '-q', '2', '-t', 'letters/2', '-m', 'from this one');
+  await one.kill();
+  const letters = await run(sub, two, '-c', '-i', 'ada', '-q', '1', '-t', 'letters/#', '-v', '-C', '2');
+  expect(letters).toBe('letters/1 from the other one\nletters/2 from this one\n');
 });
 
 test('a real mosquitto as a bridge to this broker: both ways, and over a kill of ours', async (context) => {
