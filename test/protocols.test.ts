@@ -81,7 +81,7 @@ describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
     });
 
     // Who has no rules of ours cannot be held to them.
-    const ours = test.skipIf(isBeside(subject));
+    const ours = isBeside(subject) ? () => {} : test;
 
     ours('a server that has met nobody knows nothing', () => {
       expect(rules?.facts(rules.empty())).toEqual({});
