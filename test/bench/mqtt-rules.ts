@@ -2,6 +2,7 @@
 //
 //     sessions COUNT                 opens sleeping sessions with one subscription each; prints bytes of heap and of all memory of each
 //     fill FOLDER SESSIONS MESSAGES  writes the journal of a broker that was killed with them; prints its length in bytes
+//     fold FOLDER                    recovers from such a journal; prints milliseconds and how many sessions are there
 //     match                          prints nanoseconds a match: subscriptions, levels of the topic, nanoseconds
 
 import { statSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { type Event, rulesFor } from '../../src/protocols/mqtt/state.ts';
 import type { Filter, Message } from '../../src/protocols/mqtt/wire.ts';
 
 const [task, ...given] = process.argv.slice(2);
-const rules = rulesFor({ limits: { sessions: 2_000_000, subscriptions: 200_000 } });
+const rules = rulesFor({ limits: { sessions: 2_000_000, subscriptions: 200_000, queuesBytes: 2 ** 31 } });
 const state = rules.empty();
 let written: Event[] = [];
 let keep = false;
@@ -92,6 +93,13 @@ if (task === 'sessions') {
   await writeDown(0);
   await journal.close();
   process.stdout.write(`${statSync(join(folder, 'journal')).size}\n`);
+} else if (task === 'fold') {
+  const journal = await diskJournal<typeof state, Event>({ folder: given[0] ?? '' });
+  const begun = performance.now();
+  const recovered = await journal.recover(rules.empty(), rules.apply);
+  const took = performance.now() - begun;
+  await journal.close();
+  process.stdout.write(`${took} ${recovered.state.sessions.size}\n`);
 } else {
   const lines: string[] = [];
   let subscribed = 0;

@@ -3,12 +3,12 @@
 // and what each event changes (apply). The rules themselves stand in rules/, a question to each file.
 
 import type { AccessRule } from '../../served/access.ts';
-import { acknowledge, catchUp, draftOf, type LetterBox, place, resume, type Way } from '../../served/letter-box.ts';
+import { acknowledge, catchUp, draftOf, type LetterBox, resume, type Way } from '../../served/letter-box.ts';
 import type { Path, Rules } from '../shapes.ts';
 import { puback, pubcomp, pubrec, pubrel } from './rules/acknowledging.ts';
 import { connect, refusal } from './rules/connecting.ts';
 import { leavingTo } from './rules/delivering.ts';
-import { file, newSession, putLast, retain, sever, standIn, turn, unfile } from './rules/filing.ts';
+import { file, newSession, put, putLast, retain, sever, standIn, take, turn, unfile } from './rules/filing.ts';
 import { type By, type House, houseOf, NONE, NOTHING, SILENCE } from './rules/house.ts';
 import { disconnect, expel, leave, pass } from './rules/leaving.ts';
 import { letterTo, POST } from './rules/letters.ts';
@@ -213,6 +213,8 @@ export interface Limits {
   queue: number;
   /** Bytes of their topics and payloads. */
   queueBytes: number;
+  /** The same of all letter boxes together. When the house is full, each box makes room for its own new letters. */
+  queuesBytes: number;
   /** Messages sent to one client and not acknowledged; fewer where its Receive Maximum says so. The rest waits in the queue. */
   inFlight: number;
   /** QoS 2 messages of one client that are not released. Announced as Receive Maximum; beyond it the client has to go. */
@@ -241,6 +243,7 @@ export const LIMITS: Limits = {
   subscriptions: 100,
   queue: 1000,
   queueBytes: 5 << 20,
+  queuesBytes: 128 << 20,
   inFlight: 100,
   unreleased: 100,
   retained: 10_000,
@@ -410,19 +413,19 @@ function apply(house: House, state: State, event: Event): void {
       if (publication.qos > 0)
         for (const target of routeOf(house, state, event.topic).boxes)
           if (!target.noLocal || target.client !== event.from)
-            place(target.session, letterTo(target, publication, publication.qos, event.retain), POST, house.limits);
+            put(house, index, target.session, letterTo(target, publication, publication.qos, event.retain));
       for (const [name, client] of event.chosen) {
         turn(state, name, client);
         const member = memberOf(state, name, client);
         if (!member) continue;
         const letter = letterTo(member, publication, publication.qos, event.retain);
-        if (letter.qos > 0) place(member.session, letter, POST, house.limits);
+        if (letter.qos > 0) put(house, index, member.session, letter);
       }
       return;
     }
     case 'acknowledged': {
       const session = state.sessions.get(event.client);
-      if (session) acknowledge(session, event.id, event.at, POST);
+      if (session) take(index, session, () => acknowledge(session, event.id, event.at, POST));
       return;
     }
     case 'received': {
@@ -446,7 +449,8 @@ function apply(house: House, state: State, event: Event): void {
       session.ends = null;
       session.will = event.will && heardWill(event.will);
       const { path, version, window, largest } = event;
-      resume(session, { path, version, window, largest, lagging: false, missed: 0 }, event.at, POST);
+      const awake = { path, version, window, largest, lagging: false, missed: 0 };
+      take(index, session, () => resume(session, awake, event.at, POST));
       putLast(state.sessions, event.client, session);
       standIn(state, event.client, session, 'ready');
       // Until its connection speaks: in a journal that is read again, none ever does.
@@ -486,6 +490,7 @@ function apply(house: House, state: State, event: Event): void {
       sever(state, event.client, session);
       for (const filter of session.subscriptions?.keys() ?? []) unfile(state, index, event.client, filter);
       state.sessions.delete(event.client);
+      index.queued -= session.queued;
       forgetRoutes(index);
       return;
     }
@@ -494,7 +499,7 @@ function apply(house: House, state: State, event: Event): void {
       if (!session) return;
       for (const granted of event.filters) file(state, index, event.client, session, granted);
       for (const letter of retainedFor(house, state, session.user, event.filters, event.at))
-        if (letter.qos > 0) place(session, letter, POST, house.limits);
+        if (letter.qos > 0) put(house, index, session, letter);
       forgetRoutes(index);
       return;
     }
@@ -518,7 +523,7 @@ function apply(house: House, state: State, event: Event): void {
     case 'caughtUp': {
       const session = state.sessions.get(event.client);
       if (!session?.awake) return;
-      catchUp(session, event.at, POST);
+      take(index, session, () => catchUp(session, event.at, POST));
       standIn(state, event.client, session, 'ready');
       forgetRoutes(index);
       return;

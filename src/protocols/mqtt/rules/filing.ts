@@ -1,11 +1,12 @@
 // Where is a thing filed, and what is filed with it? The changes that `apply` makes in more than one place.
 
+import { place } from '../../../served/letter-box.ts';
 import { addSubscriber, removeSubscriber } from '../../../served/subscribers.ts';
 import { plantAt, prune, sharedIn } from '../../../served/topics.ts';
-import type { ClientId, Granted, Publication, Session, Share, State, Subscription } from '../state.ts';
+import type { ClientId, Granted, Letter, Publication, Session, Share, State, Subscription } from '../state.ts';
 import type { QoS } from '../wire.ts';
 import type { House } from './house.ts';
-import { sizeOf } from './letters.ts';
+import { POST, sizeOf } from './letters.ts';
 import type { Index } from './lookup.ts';
 
 /** A letter box that nobody has used yet. */
@@ -26,6 +27,27 @@ export function newSession(): Session {
     awake: null,
     ends: null,
   };
+}
+
+/** Puts a letter into a box: where all boxes together are full, this one makes room for it. */
+export function put({ limits }: House, index: Index, session: Session, letter: Letter): void {
+  const before = session.queued;
+  const left = limits.queuesBytes - index.queued;
+  const isRoomy = left > limits.queueBytes;
+  place(
+    session,
+    letter,
+    POST,
+    isRoomy ? limits : { ...limits, queueBytes: Math.min(limits.queueBytes, before + left) },
+  );
+  index.queued += session.queued - before;
+}
+
+/** What leaves a box makes room for others. */
+export function take(index: Index, session: Session, leave: () => void): void {
+  const before = session.queued;
+  leave();
+  index.queued += session.queued - before;
 }
 
 /** Taken out and put back, it is the last to go. */

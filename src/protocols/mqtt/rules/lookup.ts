@@ -18,6 +18,8 @@ export interface Index {
   /** Filed under the topic: the retained message. */
   retained: TopicTree<Publication>;
   retainedBytes: number;
+  /** Bytes that wait in all letter boxes. */
+  queued: number;
   /** Filed under the second: who then ends, or has a will to be published. */
   alarms: Alarms;
   /** Client ids in the order of falling asleep. */
@@ -42,6 +44,7 @@ function newIndex(state: State): Index {
     subscribers: noSubscribers(),
     retained: emptyTree(),
     retainedBytes: 0,
+    queued: 0,
     alarms: noAlarms(),
     asleep: new Set(),
     routes: new Map(),
@@ -50,6 +53,7 @@ function newIndex(state: State): Index {
   for (const [client, session] of state.sessions) {
     for (const [filter, subscription] of session.subscriptions ?? [])
       addSubscriber(index.subscribers, filter, client, subscription);
+    index.queued += session.queued;
     if (session.awake) continue;
     index.asleep.add(client);
     set(index, client, session);
