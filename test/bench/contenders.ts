@@ -20,7 +20,13 @@ export interface Contender {
 export async function script(name: string, file: string, args: readonly string[]): Promise<Contender> {
   const path = fileURLToPath(new URL(file, import.meta.url));
   const child = fork(path, args, { execArgv: process.execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
-  const [port] = (await once(child, 'message')) as [number];
+  const started = new AbortController();
+  const died = once(child, 'exit', { signal: started.signal }).then(([code]) => {
+    throw new Error(`${name} ended before it listened (exit code ${code})`);
+  });
+  const [port] = (await Promise.race([once(child, 'message'), died])) as [number];
+  died.catch(() => {});
+  started.abort();
   return {
     name,
     pid: child.pid ?? 0,
