@@ -7,14 +7,17 @@ import type { ClientOptions } from '../protocols/shapes.ts';
 /** How often a client dials in a row. */
 const DIALS = 20;
 
-/** Resolves to a connection, and waits as long as it is worth between two refusals. Rejects after 20 of them. */
-export async function dialUntilAnswered({
-  host,
-  port,
-  waits,
-}: Pick<ClientOptions, 'host' | 'port' | 'waits'>): Promise<Socket> {
+/**
+ * Resolves to a connection, and waits as long as it is worth between two refusals. Rejects after 20 of them. `introduced`: called
+ * with the connection when it stands, before anybody else hears of it.
+ */
+export async function dialUntilAnswered(
+  { host, port, waits }: Pick<ClientOptions, 'host' | 'port' | 'waits'>,
+  introduced?: (socket: Socket) => void,
+): Promise<Socket> {
   for (let attempt = 1; ; attempt++) {
     const socket = connect({ host, port, noDelay: true });
+    if (introduced) socket.prependOnceListener('connect', () => introduced(socket));
     try {
       await once(socket, 'connect');
       return socket;

@@ -1,15 +1,15 @@
 // The other end: mqtt.js, as people use it, once for every name that this client plays. It keeps what is not acknowledged yet.
 
 import { once } from 'node:events';
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { IClientOptions, IConnackPacket, MqttClient, Packet, Store } from 'mqtt';
 import { pathOf } from '../../bounds/paths.ts';
+import { dialUntilAnswered } from '../../sockets/dial.ts';
 import { printable, quoted } from '../../wire/printable.ts';
 import type { Client, ClientOptions, Facts } from '../shapes.ts';
 import type { QoS, Version } from './wire.ts';
 
-/** How often a client dials in a row, and how often one request may lose its connection, before it gives up. */
-const DIALS = 20;
+/** How often one request may lose its connection before the client gives up. */
 const RETURNS = 5;
 /** How long a broker may take to hang up after DISCONNECT, in milliseconds. */
 const FAREWELL = 1_000;
@@ -155,26 +155,13 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
     return player;
   }
 
-  async function dialUntilAnswered(name: string): Promise<Socket> {
-    for (let attempt = 1; ; attempt++) {
-      const socket = new Socket().setNoDelay().connect({ host, port });
-      // Before anybody else hears of the connection, whose it is is known.
-      socket.prependOnceListener('connect', () => introduce?.(pathOf(socket.localAddress, socket.localPort), name));
-      try {
-        await once(socket, 'connect');
-        return socket;
-      } catch (error) {
-        if (attempt >= DIALS) throw new Error(`no answer from ${host}:${port} after ${DIALS} tries`, { cause: error });
-        await waits.redial(attempt);
-      }
-    }
-  }
-
   /** Dials and introduces itself, until the broker has answered that, and has acknowledged all that was sent before. */
   async function reach(player: Player): Promise<void> {
     for (let returns = 0; ; returns++) {
       player.refusal = undefined;
-      player.socket = await dialUntilAnswered(player.name);
+      player.socket = await dialUntilAnswered({ host, port, waits }, ({ localAddress, localPort }) =>
+        introduce?.(pathOf(localAddress, localPort), player.name),
+      );
       const { mqtt } = player;
       player.gone = new Promise((resolve) => mqtt.once('close', () => resolve(undefined)));
       let accepted = (_connack: IConnackPacket) => {};
