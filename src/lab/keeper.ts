@@ -17,6 +17,7 @@ import {
 } from '../protocols/shapes.ts';
 import type { Wire } from '../wire/wire.ts';
 import { Answers, act, type Outgoing } from './answers.ts';
+import { Tally } from './tally.ts';
 
 /** What stands between a decision and the answer that promises it. */
 export interface Journal<S, E> {
@@ -61,9 +62,6 @@ const TOO_MUCH = 1 << 17;
 /** The same of events, in characters: what is not answered, such as a retained message of QoS 0, must be written down all the same. */
 const TOO_MANY = 1 << 22;
 
-/** Paths whose messages are counted for an observer. */
-const COUNTED = 4096;
-
 export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never> implements Keeper<M, D, O> {
   state: S;
   private readonly options: KeeperOptions<S, M, E, D, O>;
@@ -85,7 +83,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   /** What the alarm is set to, in milliseconds since the epoch. */
   private alarm: number | undefined;
   /** Messages heard, by path: only counted for an observer. */
-  private readonly heard = new Map<Path, number>();
+  private readonly heard = new Tally();
 
   private constructor(options: KeeperOptions<S, M, E, D, O>, state: S) {
     this.options = options;
@@ -121,8 +119,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     if (this.dead) return;
     if (!rules.learn) throw new Error(`nobody can learn what came of a deed: the rules have no learn()`);
     learned?.(from, outcome);
-    const because = this.latest(from);
-    this.carryOut(rules.learn(this.state, outcome, from, world), because && { ...because, later: true });
+    this.carryOut(rules.learn(this.state, outcome, from, world), this.heard.later(from));
     this.release();
   }
 
@@ -132,7 +129,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     for (const message of messages) {
       // Whoever has been told good-bye is not heard, also while the good-bye waits to be said.
       if (this.leaving.size > 0 && this.leaving.has(from)) break;
-      const because = this.options.observe && { path: from, nth: this.count(from) };
+      const because = this.options.observe && this.heard.next(from);
       this.carryOut(rules.decide(this.state, message, from, world), because);
     }
     return this.release();
@@ -141,7 +138,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   part(from: Path): void {
     const { rules, world } = this.options;
     if (this.dead) return;
-    this.heard.delete(from);
+    this.heard.drop(from);
     if (!rules.part) return;
     this.carryOut(rules.part(this.state, from, world));
     this.release();
@@ -296,21 +293,6 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     // From here on the server does not listen to it any more.
     if ('hangUp' in each) this.leaving.delete(each.to);
     act(each, this.mouth);
-  }
-
-  /** What a deed brings about is put down to the message that was heard last on its path: it asked for it. */
-  private latest(path: Path): { path: Path; nth: number } | undefined {
-    const nth = this.heard.get(path);
-    return nth === undefined ? undefined : { path, nth };
-  }
-
-  private count(from: Path): number {
-    const nth = (this.heard.get(from) ?? 0) + 1;
-    // A datagram's path never says that it is gone, and there are more paths than anybody should count.
-    const oldest = nth === 1 && this.heard.size >= COUNTED ? this.heard.keys().next().value : undefined;
-    if (oldest !== undefined) this.heard.delete(oldest);
-    this.heard.set(from, nth);
-    return nth;
   }
 }
 

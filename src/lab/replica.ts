@@ -23,6 +23,7 @@ import { Answers, act } from './answers.ts';
 import { decodeState, encodeState } from './journals/encode.ts';
 import { JournalError } from './journals/error.ts';
 import type { Because, KeeperOptions } from './keeper.ts';
+import { Tally } from './tally.ts';
 
 /** An entry of the stream, or a state as it stood after that entry. Entries are numbered from 1, without a gap. */
 export interface Numbered {
@@ -147,8 +148,6 @@ const TOO_MUCH = 1 << 17;
 const MOST = 4 << 20;
 /** One entry takes no more than this, in characters; what is heard beyond it goes into the next one. */
 const ENTRY = 1 << 18;
-/** Paths whose messages are counted for an observer. */
-const COUNTED = 4096;
 
 /** The stream is not the one that was followed: it has been wiped, or trimmed beyond what was read. */
 class LostTrack extends Error {}
@@ -205,7 +204,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   private settling: (() => void)[] = [];
   private forgetting: ((forgotten: Facts) => void)[] = [];
   private alarm: number | undefined;
-  private readonly heard = new Map<Path, number>();
+  private readonly heard = new Tally();
   private begun = false;
 
   private constructor(options: ReplicaOptions<S, M, E, D, O>) {
@@ -360,7 +359,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     this.live.delete(known);
     this.lists = new WeakMap();
     this.newcomers.delete(known);
-    this.heard.delete(path);
+    this.heard.drop(path);
   }
 
   private isStream(path: Path): boolean {
@@ -660,7 +659,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
         const path = this.ours(from);
         for (const message of heard.messages) {
           if (common.leaving.has(from)) break;
-          const because = this.options.observe && path !== undefined ? { path, nth: this.count(path) } : undefined;
+          const because = this.options.observe && path !== undefined ? this.heard.next(path) : undefined;
           this.carryOut(rules.decide(common.state, message, from, world), because);
         }
         return;
@@ -668,8 +667,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
       case 'learn': {
         const path = this.ours(heard.from);
         if (path !== undefined) learned?.(path, heard.outcome);
-        const nth = path === undefined ? undefined : this.heard.get(path);
-        const because = path === undefined || nth === undefined ? undefined : { path, nth, later: true as const };
+        const because = path === undefined ? undefined : this.heard.later(path);
         if (rules.learn) this.carryOut(rules.learn(common.state, heard.outcome, heard.from, world), because);
         return;
       }
@@ -848,14 +846,6 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     if (!this.complained) return;
     this.complained = false;
     this.options.tell?.(`${this.options.shared.where} is back`);
-  }
-
-  private count(from: Path): number {
-    const nth = (this.heard.get(from) ?? 0) + 1;
-    const oldest = nth === 1 && this.heard.size >= COUNTED ? this.heard.keys().next().value : undefined;
-    if (oldest !== undefined) this.heard.delete(oldest);
-    this.heard.set(from, nth);
-    return nth;
   }
 
   private nothing(): Common<S> {
