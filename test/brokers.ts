@@ -3,7 +3,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import type { KillOn } from '../src/lab/messages.ts';
 import { adopt } from '../src/lab/tidy.ts';
 import type { Settings } from '../src/protocols/shapes.ts';
 import { program } from './peers.ts';
+import { freePort } from './ports.ts';
 
 /** How long a program may take to listen, in milliseconds. */
 const PATIENCE = 10_000;
@@ -171,15 +172,6 @@ function known(name: string, child: ChildProcess, port: number): Broker {
       await died;
     },
   };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function listening(port: number, child: ChildProcess): Promise<void> {

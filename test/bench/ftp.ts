@@ -4,12 +4,13 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
 import { missing, program } from '../peers.ts';
+import { freePort } from '../ports.ts';
 import { type Contender, installed, script } from './contenders.ts';
 import { median, promised, rounds, say } from './rounds.ts';
 
@@ -200,17 +201,6 @@ async function theirs(path: string, root: string, folder: string): Promise<Conte
       await gone;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const closed = once(server, 'close');
-  server.close();
-  await closed;
-  return port;
 }
 
 /** Resolves when somebody on this port has said 220. */

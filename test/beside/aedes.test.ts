@@ -2,7 +2,6 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
@@ -10,6 +9,7 @@ import { beginLife, type Life } from '../../src/lab/lives.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import type { Settings } from '../../src/protocols/shapes.ts';
 import { needs } from '../peers.ts';
+import { freePort } from '../ports.ts';
 
 const protocol = new URL('../variants/mqtt.ts', import.meta.url).href;
 const clients = new Set<MqttClient>();
@@ -134,12 +134,3 @@ test('in Redis: the next life, on any machine, knows the session and what it has
 test('without the address of a Redis it says what to do', async () => {
   await expect(begin('aedes-redis', 1)).rejects.toThrow('--store takes its address');
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address ? address.port : 0;
-}

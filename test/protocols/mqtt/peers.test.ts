@@ -3,7 +3,7 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer, connect as dial } from 'node:net';
+import { connect as dial } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
@@ -15,6 +15,7 @@ import type { LifeOptions } from '../../../src/lab/messages.ts';
 import { startStore } from '../../../src/lab/store.ts';
 import { temporaryFolder } from '../../../src/lab/tidy.ts';
 import { missing, needs } from '../../peers.ts';
+import { freePort } from '../../ports.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -41,16 +42,6 @@ async function serve(design: string, options: Partial<LifeOptions> = {}): Promis
   });
   onTestFinished(() => life.stop());
   return life;
-}
-
-/** A port that nobody listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Resolves when somebody listens there. */
