@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { rulesFor } from '../../../src/protocols/mqtt/state.ts';
 import type { Properties } from '../../../src/protocols/mqtt/wire.ts';
 import { unlawful } from '../../promises.ts';
 import {
@@ -168,6 +169,14 @@ describe('connecting', () => {
       )
       .learns('B', { is: 'silent' }, { learns: [], says: [] });
   });
+});
+
+test('while the store is away nobody is told that there is no session: CONNACK 3, or 0x88 with a word on why, and good-bye', () => {
+  const { unavailable } = rulesFor();
+  expect(unavailable?.(connect('c1', { version: 4 }), 'A')).toEqual(turnedAway('A', 4, 3));
+  expect(unavailable?.(connect('c1', { version: 5 }), 'A')).toEqual(turnedAway('A', 5, 0x88, 'The store is away.'));
+  expect(unavailable?.({ version: 4, type: 'PINGREQ' }, 'A')).toEqual([hangUp('A')]);
+  expect(unavailable?.(undefined, 'A')).toEqual([hangUp('A')]);
 });
 
 describe('users and rights', () => {

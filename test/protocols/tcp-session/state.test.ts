@@ -3,7 +3,8 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { dice } from '../../../src/lab/world.ts';
-import { ACK, type Message } from '../../../src/protocols/tcp-session/wire.ts';
+import { rulesFor } from '../../../src/protocols/tcp-session/state.ts';
+import { ACK, type Message, RESET } from '../../../src/protocols/tcp-session/wire.ts';
 import { ack, close, closed, data, open, opened, reset, resume, Script, tokenOf } from './script.ts';
 
 /** Numbers to begin at: nothing special, and everything that is special about 32 bits. */
@@ -473,4 +474,12 @@ test('a script that fails tells the steps that led there', () => {
     /what is said.*should be \[\].*1 A says OPEN seq=100.*A says DATA seq=100 "hi".*to A: ACK next=102 \(duplicate\)/s,
   );
   expect(() => script.knows({})).toThrow(/what is known/);
+});
+
+test('while what it keeps sessions in is away, a newcomer is told so and hung up on: never that there is no session', () => {
+  const { unavailable } = rulesFor('token');
+  expect(unavailable?.({ type: 'RESUME', session: 1, token: 'A'.repeat(22) }, 'A')).toEqual([
+    { to: 'A', say: { type: 'RESET', code: RESET.unavailable } },
+    { to: 'A', hangUp: true },
+  ]);
 });
