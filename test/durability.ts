@@ -189,6 +189,8 @@ export async function durability({
   progress,
 }: DurabilityOptions): Promise<Toll> {
   const roll = dice(seed);
+  // Their own dice: when the publishers roll depends on the network, and the same seed must kill at the same events.
+  const rollKill = dice(seed);
   const card = await loadCard(protocol);
   if (!card) throw new Error(`there is no ${protocol}`);
   const writes = card.designs[design]?.holds !== 'memory';
@@ -295,7 +297,7 @@ export async function durability({
   try {
     let publishers: Promise<void>[] = [];
     for (let killed = 0; killed < kills; killed++) {
-      const kill = someEvent(roll, writes, killed === 0, sync);
+      const kill = someEvent(rollKill, writes, killed === 0, sync);
       const victim = await begin(killed + 1, kill);
       if (killed === 0) publishers = Array.from({ length: PUBLISHERS }, publish);
       const patience = setTimeout(() => {

@@ -18,6 +18,7 @@ import { paint } from '../src/log/text.ts';
 import { card } from '../src/protocols/ftp/index.ts';
 import { verbs } from '../src/protocols/ftp/wire.ts';
 import { amnesia, built, home, start } from './cli/amnesia.ts';
+import { over } from './over.ts';
 import { serve, Talker, until } from './protocols/ftp/house.ts';
 import { openFilesBelow } from './served/open-files.ts';
 
@@ -72,7 +73,7 @@ describe('lines that are no command', () => {
           const socket = net.connect({ port, host });
           socket.on('error', () => {}).resume();
           socket.end(bytes);
-          await once(socket, 'close');
+          await over(socket);
         }),
       );
     }

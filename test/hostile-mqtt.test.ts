@@ -15,6 +15,7 @@ import { paint } from '../src/log/text.ts';
 import { card } from '../src/protocols/mqtt/index.ts';
 import { CODE, CONNACK4, type Message, type QoS, wire } from '../src/protocols/mqtt/wire.ts';
 import { encode } from '../src/wire/wire.ts';
+import { over } from './over.ts';
 import { connect, host, isWell, ping, publish, serve, subscribe, Talker, until } from './protocols/mqtt/broker.ts';
 
 /** A broker in a process of its own, whose memory can be looked at. */
@@ -89,7 +90,7 @@ describe('bytes', () => {
           const socket = dial({ port, host });
           socket.on('error', () => {}).resume();
           socket.end(bytes);
-          await once(socket, 'close');
+          await over(socket);
         }),
       );
     }

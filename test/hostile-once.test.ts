@@ -17,6 +17,7 @@ import { card } from '../src/protocols/ftp/index.ts';
 import { SettingError } from '../src/protocols/shapes.ts';
 import type { Zone } from '../src/served/zone.ts';
 import { stretchOf } from '../src/wire/fields.ts';
+import { over } from './over.ts';
 import { framed, query, record, smallZone } from './protocols/dns/words.ts';
 import { serve, Talker, until } from './protocols/ftp/house.ts';
 
@@ -119,7 +120,7 @@ test('DNS: one segment of questions for long answers, from who reads none of the
   socket.on('error', () => {}).pause();
   const end = await coming;
   socket.write(framed(...Array.from({ length: 1800 }, (_none, id) => query({ id }))));
-  if (!end.closed) await once(end, 'close');
+  await over(end);
   // Ten megabytes are more than the sockets between them hold.
   expect(asked * 60_000).toBeLessThan(20e6);
 });
@@ -151,5 +152,5 @@ test('DNS: a byte now and then keeps no place: idle is who asks nothing', async 
   socket.write(Buffer.of(1, 0));
   const drip = setInterval(() => socket.write(Buffer.of(0)), 20);
   onTestFinished(() => clearInterval(drip));
-  await once(socket.resume(), 'close');
+  await over(socket.resume());
 });

@@ -426,6 +426,8 @@ export interface Toll extends Verdict {
 /** Kills brokers while clients speak to them, and counts what their acknowledgements were worth. */
 export async function durability({ contestant, kills, seed, progress }: DurabilityOptions): Promise<Toll> {
   const roll = dice(seed);
+  // Their own dice: when the clients roll depends on the network, and the same seed must kill at the same events.
+  const rollKill = dice(seed);
   const moments: Record<string, number> = {};
   const total: Toll = {
     ...{ kills: 0, late: 0, moments, unanswered: 0, attempted: 0, acknowledged: 0, owed: 0 },
@@ -450,8 +452,8 @@ export async function durability({ contestant, kills, seed, progress }: Durabili
 
   /** One life that ends by a kill. `spent`: resolves when there is nothing more to say that could bring its event about. */
   async function lifeAndDeath(first: boolean, spent: Promise<void>): Promise<void> {
-    const kill = contestant.armed ? someEvent(roll, contestant.writes, first) : undefined;
-    let left = 1 + roll(400);
+    const kill = contestant.armed ? someEvent(rollKill, contestant.writes, first) : undefined;
+    let left = 1 + rollKill(400);
     let name = kill ? `${kill.moment} ${kill.kind}`.trim() : 'a packet seen';
     const victim = await begin(kill);
     const by = (how: string) => {

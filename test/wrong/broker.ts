@@ -42,7 +42,7 @@ export function littleBroker(fault?: Fault): Contestant {
 
   function route(topic: string, text: string, qos: 1 | 2): void {
     taken++;
-    if (fault === 'drops' && taken % 40 === 0) return;
+    if (fault === 'drops' && taken % 10 === 0) return;
     for (const session of sessions.values()) {
       if (session.qos === undefined || !topic.startsWith(session.prefix)) continue;
       const post = (said: string) => {
@@ -52,14 +52,14 @@ export function littleBroker(fault?: Fault): Contestant {
       };
       const before = session.out.length;
       post(text);
-      if (fault === 'invents' && taken % 40 === 0) post(`${text} and more`);
-      if (fault === 'doubles' && taken % 40 === 0) post(text);
+      if (fault === 'invents' && taken % 10 === 0) post(`${text} and more`);
+      if (fault === 'doubles' && taken % 10 === 0) post(text);
       const fresh = session.out.slice(before);
       // Said later than it should be, and so after the next ones.
       const say = () => {
         for (const each of fresh) deliver(session, each, false);
       };
-      if (fault === 'swaps' && taken % 40 === 0) setTimeout(say, 20);
+      if (fault === 'swaps' && taken % 10 === 0) setTimeout(say, 20);
       else say();
     }
   }
@@ -90,7 +90,7 @@ export function littleBroker(fault?: Fault): Contestant {
         const fresh = packet.qos === 1 || !who.in.has(id);
         if (packet.qos === 2) who.in.add(id);
         if (fresh && packet.qos !== 0) route(packet.topic, packet.payload.toString(), packet.qos);
-        const quiet = fault === 'keepsQuiet' && taken % 40 === 0;
+        const quiet = fault === 'keepsQuiet' && taken % 10 === 0;
         if (!quiet) send(socket, { cmd: packet.qos === 2 ? 'pubrec' : 'puback', messageId: id });
         break;
       }

@@ -11,6 +11,7 @@ import { card } from '../../../src/protocols/mqtt/index.ts';
 import { CODE, type Version, wire } from '../../../src/protocols/mqtt/wire.ts';
 import { SettingError } from '../../../src/protocols/shapes.ts';
 import { encode } from '../../../src/wire/wire.ts';
+import { over } from '../../over.ts';
 import { connect, host, isWell, ping, publish, serve, subscribe, Talker, until } from './broker.ts';
 
 let pem: { cert: string; key: string };
@@ -245,7 +246,7 @@ describe('TLS', () => {
     const shaken = dialTls({ port: tls ?? 0, host, rejectUnauthorized: false });
     await once(shaken, 'secureConnect');
     shaken.on('error', () => {});
-    const gone = once(shaken, 'close');
+    const gone = over(shaken);
     await isWell(port);
     await gone;
   });
@@ -401,7 +402,7 @@ describe('WebSocket', () => {
     socket.write(Buffer.from('81810000000041', 'hex'));
     const [closing] = await once(socket, 'data');
     expect((closing as Buffer).toString('hex')).toMatch(/^88..03eb/);
-    await once(socket.resume(), 'close');
+    await over(socket.resume());
   });
 
   test('before its CONNECT nobody has much of a frame held for them: 1009', async () => {
@@ -467,7 +468,7 @@ describe('WebSocket', () => {
       const parts: Buffer[] = [];
       socket.on('data', (part) => parts.push(part)).on('error', () => {});
       socket.write(`${head}${rest}\r\n`);
-      await once(socket, 'close');
+      await over(socket);
       expect(Buffer.concat(parts).toString()).toMatch(/^HTTP\/1\.1 4\d\d /);
     }
     await isWell(port);
