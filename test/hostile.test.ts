@@ -467,15 +467,17 @@ describe('tcp-session: floods', () => {
         bounds: { stall: 300 },
       });
       endings.push(() => life.stop());
-      // Once in good manners, so that the machine is warm: what it takes for that is no growth.
-      const { client: polite } = await opened(life.port);
-      let bytes = 0;
-      polite.socket.removeAllListeners('data').on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes === 16 * 400_000) polite.socket.end();
-      });
-      polite.socket.write(frames);
-      await polite.over;
+      // Three times in good manners, so that the heap has the room that answering takes: that is no growth.
+      for (let warm = 0; warm < 3; warm++) {
+        const { client: polite } = await opened(life.port);
+        let bytes = 0;
+        polite.socket.removeAllListeners('data').on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes === 16 * 400_000) polite.socket.end();
+        });
+        polite.socket.write(frames);
+        await polite.over;
+      }
 
       const start = resident(life.pid);
       const { client: deaf } = await opened(life.port);
