@@ -31,11 +31,13 @@ export interface PacketRow {
   from: string;
   to: string;
   side: Side;
+  over: Over;
   protocol: string;
   kind: string;
   says: string;
-  /** For a chunk on a data connection: the row of the message that had one end wait for that connection. */
+  /** For a chunk on a data connection: the row of the message that had one end wait for that connection, and where it waited. */
   opened?: number;
+  waits?: Waits;
   /** Two hexadecimal digits a byte, `**` for a byte of a secret. */
   hex: string;
   length: number;
@@ -58,10 +60,18 @@ export interface LinkRow {
   to: string;
   /** Which end did it. */
   side: Side;
+  over: Over;
   /** The process that it comes from is dead: its kernel did this. */
   dead?: true;
-  /** For a data connection: the row of the message that had one end wait for it. */
+  /** For a data connection: the row of the message that had one end wait for it, and where it waited. */
   opened?: number;
+  waits?: Waits;
+}
+
+/** The end of a data connection that listened for it, and on which port. */
+export interface Waits {
+  by: Side;
+  port: number;
 }
 
 export interface LifeRow {
@@ -154,6 +164,7 @@ interface Conversation {
 /** A connection that a message has announced: who waits for it, and which row said so. */
 interface Awaited {
   opened: number;
+  waits: Waits;
   /** The client's path on the connection that announced it. */
   client: Path;
 }
@@ -495,17 +506,15 @@ export class Recorder {
       if (what === 'reset sent' && data) this.conversations.delete(key);
     }
     const name = this.clientName(client, data);
-    const opened = data ? { opened: data.opened } : {};
-    if (fromClient) row({ is: 'link', what, from: name, to: this.serverName(data), side: 'client', ...opened });
+    const common = { is: 'link', what, over: trace.over, ...announced(data) } as const;
+    if (fromClient) row({ ...common, from: name, to: this.serverName(data), side: 'client' });
     else
       row({
-        is: 'link',
-        what,
+        ...common,
         from: this.life?.retired ? 'balancer' : dataEnd(this.life?.who ?? 'nobody', data),
         to: name,
         side: 'server',
         ...(this.life?.alive ? {} : { dead: true }),
-        ...opened,
       });
   }
 
@@ -542,6 +551,7 @@ export class Recorder {
         is: 'packet',
         ...ends,
         side,
+        over,
         protocol: this.options.card.name,
         ...explained,
         memory: [],
@@ -566,7 +576,7 @@ export class Recorder {
           kind: DATA,
           says: length > 24 ? `${quoted(fresh.subarray(0, 24))} …` : quoted(fresh),
           leans: [],
-          opened: data.opened,
+          ...announced(data),
         });
         // Filed under where the chunk ends: the other end may cut the stream elsewhere.
         stream.packets.set(Math.max(stream.lumped.sent, stream.lumped.read), entry);
@@ -597,9 +607,9 @@ export class Recorder {
       if (up && trace.way === 'read') stream.latest = entry;
       if (awaits !== undefined) {
         makeRoom(this.awaited);
-        this.awaited.set(`${side} ${awaits}`, { opened: entry.row, client });
+        this.awaited.set(`${side} ${awaits}`, { opened: entry.row, waits: { by: side, port: awaits }, client });
       }
-      if (sealed) row({ is: 'link', what: 'sealed', ...ends, side });
+      if (sealed) row({ is: 'link', what: 'sealed', ...ends, side, over });
       stream.packets.set(nth, entry);
       stream.packets.delete(nth - WINDOW);
       this.keepWithin(stream, nth, message.length);
@@ -751,7 +761,10 @@ export class Recorder {
 }
 
 /** What is told of a packet's bytes. */
-type Explained = Pick<PacketRow, 'kind' | 'says' | 'hex' | 'length' | 'fields' | 'leans' | 'malformed' | 'opened'> & {
+type Explained = Pick<
+  PacketRow,
+  'kind' | 'says' | 'hex' | 'length' | 'fields' | 'leans' | 'malformed' | 'opened' | 'waits'
+> & {
   /** The port at which its sender now waits for a data connection. */
   awaits?: number;
   /** TLS begins behind it. */
@@ -767,6 +780,11 @@ interface Framed {
 /** Conversations are filed under the client's path; two of them may share it, one over UDP and one over TCP. */
 function keyOf(over: Over, client: Path): string {
   return `${over} ${client}`;
+}
+
+/** What is told of a data connection beside its ends. */
+function announced(data: Awaited | undefined): Pick<LinkRow, 'opened' | 'waits'> {
+  return data ? { opened: data.opened, waits: data.waits } : {};
 }
 
 /** One end of a data connection, by name. */

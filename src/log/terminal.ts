@@ -1,9 +1,10 @@
 // Entries as a log for people: what was said, the bytes that matter, the memory they lean on.
 
 import { type Account, hash, type Ledger, type Note } from '../capture/ledger.ts';
-import type { CutRow, Entry, LifeRow, LinkRow, Numbered, PacketRow } from '../capture/records.ts';
+import type { CutRow, Entry, LifeRow, Numbered, PacketRow } from '../capture/records.ts';
 import type { Facts } from '../protocols/shapes.ts';
 import type { Field } from '../wire/fields.ts';
+import { armInWords, cutInWords, diedInWords, ends, GAP, lifeInWords, linkInWords } from './events.ts';
 import { type Line, type Look, type Span, type Style, widthOf, wrap } from './text.ts';
 
 /** `line`: rows. `default`: and the notes that say something new, with the bytes they are about. `full`: everything. */
@@ -75,23 +76,11 @@ export class TerminalLog {
         this.said.clear();
         return this.cut(entry);
       case 'gap':
-        return this.rule(
-          entry,
-          '',
-          'GAP: more passed than could be written down; what follows is not all that happened',
-          'bad',
-          true,
-        );
+        return this.rule(entry, '', GAP, 'bad', true);
       case 'note':
         return this.rule(entry, '', `${entry.life}: ${entry.text}`, 'warn', true);
       case 'died':
-        return this.rule(
-          entry,
-          '',
-          `${entry.life} ended by itself (${entry.signal ?? `exit code ${entry.code}`})`,
-          'bad',
-          true,
-        );
+        return this.rule(entry, '', diedInWords(entry), 'bad', true);
       case 'memory':
         return this.options.level === 'line' ? [] : notes.flatMap((note) => this.note(note, entry));
     }
@@ -227,16 +216,7 @@ export class TerminalLog {
   }
 
   private life(entry: LifeRow & Numbered): Line[] {
-    const empty = Object.keys(entry.facts).length === 0;
-    const seen = empty ? 'memory empty' : 'memory as it was written down:';
-    const memory = entry.unseen ? 'as it comes: nobody can look into its memory' : seen;
-    const lines = this.rule(
-      entry,
-      '',
-      `${entry.life} (pid ${entry.pid}) listens on port ${entry.port}, ${memory}`,
-      'life',
-      true,
-    );
+    const lines = this.rule(entry, '', lifeInWords(entry), 'life', true);
     lines.push(...factLines(entry.facts, this.options.look));
     for (const note of entry.notes) lines.push(...this.note({ word: 'hint', text: note }));
     return lines;
@@ -327,90 +307,6 @@ export function heading(text: string, look: Look): Line {
     { text, style: 'bold' },
     { text: ` ${'─'.repeat(Math.max(0, look.width - widthOf(text) - widthOf(before) - 1))}`, style: 'dim' },
   ];
-}
-
-function armInWords(entry: Entry & { is: 'arm' }): string {
-  if (entry.name === 'control') return 'control arm: nothing is cut';
-  const at = entry.at ?? '';
-  return `severed arm: ${entry.cut} ${/^\d+$/.test(at) ? `after step ${at}` : `on event “${at}”`}`;
-}
-
-/** Clients stand on the left. */
-function ends({ from, to, side }: Pick<PacketRow, 'from' | 'to' | 'side'>): string {
-  return side === 'server' ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
-}
-
-function linkInWords({ what, dead, from, opened }: LinkRow): string {
-  switch (what) {
-    case 'connected':
-    case 'accepted':
-      return opened === undefined ? 'connects: a new path' : `connects: the data connection of ${hash(opened)}`;
-    case 'refused':
-      return 'refused: nobody listens there (ECONNREFUSED)';
-    case 'fin sent':
-    case 'fin read':
-      if (from === 'balancer') return 'FIN: the balancer ends what led to the instance before';
-      if (opened !== undefined && !dead) return 'FIN: the data ends here';
-      return dead ? `FIN: the kernel closes what dead ${from} left open` : 'FIN: nothing more will be said';
-    case 'reset sent':
-    case 'reset read':
-      return dead ? `RST: dead ${from} left bytes unread (ECONNRESET)` : 'RST: the path is gone, without a good-bye';
-    case 'sealed':
-      return 'TLS begins: what is said from here on is encrypted, and not in this log';
-    case 'broken pipe':
-      return 'EPIPE: written to a path that had ended';
-  }
-}
-
-function cutInWords(entry: CutRow): string {
-  const knew = Object.keys(entry.facts).length > 0;
-  const nothing = entry.unseen ? 'nobody can look into it' : 'nothing';
-  switch (entry.cut) {
-    case 'kill':
-      return `SIGKILL ${entry.who} (pid ${entry.pid})${entry.on ? ` ${eventInWords(entry.on)}` : ''}: gone with its memory: ${knew ? '' : nothing}`;
-    case 'forget':
-      return entry.left
-        ? `${entry.who} was told to forget and did not`
-        : `FORGET ${entry.who}: all that it remembers is emptied, and what it wrote down of it; its sockets stay open: ${knew ? '' : 'there was nothing'}`;
-    case 'path':
-      return 'NEW PATH: the client comes back from another address';
-    case 'swap':
-      return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : nothing}`;
-    case 'expire':
-      return `${durationInWords(entry.by ?? 0)} for ${entry.who} and all its clients; what it remembered until now: ${knew ? '' : 'nothing'}`;
-    case 'store':
-      return 'STORE LOST: everything that was written down is wiped';
-  }
-}
-
-/** `A DAY PASSES`, in the largest unit that is whole. */
-function durationInWords(milliseconds: number): string {
-  const minutes = Math.floor(milliseconds / 60_000);
-  const [count, unit] =
-    minutes >= 1440
-      ? [Math.floor(minutes / 1440), 'DAY']
-      : minutes >= 60
-        ? [Math.floor(minutes / 60), 'HOUR']
-        : [minutes, 'MINUTE'];
-  if (count === 1) return `${unit === 'HOUR' ? 'AN' : 'A'} ${unit} PASSES`;
-  return `${count} ${unit}S PASS`;
-}
-
-/** `read 2 DATA` as a clause. */
-function eventInWords(on: string): string {
-  const [moment, nth, kind] = on.split(' ');
-  switch (moment) {
-    case 'read':
-      return `when it had read ${kind} no. ${nth}, before it answered`;
-    case 'send':
-      return `when ${kind} no. ${nth} was about to leave`;
-    case 'sent':
-      return `right after ${kind} no. ${nth} had left`;
-    case 'write':
-      return `between write and sync no. ${nth} of its journal`;
-    default:
-      return `right after sync no. ${nth} of its journal, before it answered`;
-  }
 }
 
 function factLines(facts: Facts, look: Look): Line[] {
