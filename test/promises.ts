@@ -11,6 +11,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { addressOf } from '../src/bounds/paths.ts';
 import { ledger } from '../src/capture/ledger.ts';
 import { type Entry, record } from '../src/capture/records.ts';
+import { still, without } from '../src/capture/still.ts';
 import { tap } from '../src/capture/tap.ts';
 import { clockSince, type Trace } from '../src/capture/trace.ts';
 import { type Arm, playArm, settingsFor, storeFor } from '../src/lab/arm.ts';
@@ -545,17 +546,6 @@ export function withoutChance(entries: readonly Entry[]): Entry[] {
   return entries.map((entry) => (entry.is === 'packet' ? without(entry, ({ chance }) => chance === true) : entry));
 }
 
-/** A packet without the fields that are chosen, their bytes included. */
-function without<P extends Entry & { is: 'packet' }>(entry: P, isChosen: (field: Field) => boolean): P {
-  const pairs = entry.hex.match(/../g) ?? [];
-  const fields = entry.fields.map((field) => {
-    if (!isChosen(field)) return field;
-    pairs.fill('??' as never, field.start, field.end);
-    return { ...field, value: '?', show: '?' };
-  });
-  return { ...entry, fields, hex: pairs.join('') };
-}
-
 export interface Print {
   level?: Level;
   bytes?: 'marked' | 'all' | 'none';
@@ -571,19 +561,9 @@ export function printed(
   const log = new TerminalLog({ level, bytes, look: full });
   const { notes } = ledger(entries);
   return entries
-    .map((entry) => masked(entry))
+    .map(still)
     .flatMap((entry) => log.lines(entry, 'row' in entry ? notes.get(entry.row) : []))
     .map((line) => paint(line, full));
-}
-
-/** Times, pids and ports are of the moment; everything else must be the same in every run. */
-function masked(entry: Entry): Entry {
-  const still = { ...entry, t_ns: 0 };
-  if (still.is === 'life') return { ...still, pid: 12345, port: 54321 };
-  // The system rolls ports, also those that a message tells.
-  if (still.is === 'packet') return without(still, ({ id, chance }) => chance === true && id === 'port');
-  if (still.is === 'cut' && still.pid !== undefined) return { ...still, pid: 12345 };
-  return still;
 }
 
 /** The entries of an arm. */

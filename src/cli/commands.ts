@@ -29,7 +29,7 @@ const NEEDED: Record<string, [what: string, example: string]> = {
 };
 /** Instead of a description: not to be listed. */
 const HIDDEN = false as unknown as string;
-const COMMANDS = ['list', 'demo', 'litmus', 'points', 'serve', 'explain', 'completion'];
+const COMMANDS = ['list', 'demo', 'litmus', 'points', 'serve', 'explain', 'show', 'runs', 'replay', 'completion'];
 
 /** Runs one command line and returns the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -53,6 +53,21 @@ export async function run(args: readonly string[]): Promise<number> {
       .option('bytes', { choices: BYTES, default: 'marked' as const, describe: 'which bytes to show' })
       .option('json', { type: 'boolean', describe: 'records as JSON lines instead of the log' })
       .option('show-secrets', { type: 'boolean', describe: 'show tokens and passwords as they are' });
+  const exporting = <T>(to: Argv<T>) =>
+    to
+      .option('pcap', { type: 'string', requiresArg: true, describe: 'a .pcapng file for Wireshark' })
+      .option('html', { type: 'string', requiresArg: true, describe: 'a page for a browser, in one file' })
+      .option('mermaid', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'a sequence diagram: .mmd of the last arm, .md of both',
+      })
+      .option('markdown', { type: 'string', requiresArg: true, describe: 'a report for a README or an issue' });
+  const whichRun = <T>(to: Argv<T>) =>
+    to.positional('run', {
+      type: 'string',
+      describe: 'its number in “runs” (1 is the last, and meant if none is given), or a file of records',
+    });
   const seed = <T>(to: Argv<T>) =>
     to.option('seed', {
       type: 'number',
@@ -78,7 +93,7 @@ export async function run(args: readonly string[]): Promise<number> {
       'demo <protocol>',
       'play a demo: as it should go, then with something severed',
       (to) =>
-        seed(logging(to))
+        exporting(seed(logging(to)))
           .positional('protocol', {
             type: 'string',
             demandOption: true,
@@ -239,10 +254,34 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('run', {
             type: 'string',
             requiresArg: true,
-            describe: 'a file of records (from --json), instead of the last run',
+            describe: 'its number in “runs”, or a file of records (from --json), instead of the last run',
           })
           .example('$0 explain 5', 'row #05 of the last demo'),
       (argv) => does(async () => (await import('./explain.ts')).explain(argv.row, argv))(),
+    )
+    .command(
+      'show [run]',
+      'a kept run again, or as a file: for Wireshark, a browser, a README',
+      (to) =>
+        exporting(whichRun(look(to)))
+          .option('log', { choices: LEVELS, default: 'default' as const, describe: 'how much to tell' })
+          .option('bytes', { choices: BYTES, default: 'marked' as const, describe: 'which bytes to show' })
+          .option('json', { type: 'boolean', describe: 'its records as JSON lines' })
+          .example('$0 show --html run.html', 'the last run, as a page')
+          .example('$0 show 2 --pcap run.pcapng', 'the last but one, for Wireshark'),
+      (argv) => does(async () => (await import('./show.ts')).show(argv.run, argv))(),
+    )
+    .command(
+      'runs',
+      'the runs that are kept, the last one first',
+      (to) => look(to).option('json', { type: 'boolean', describe: 'as JSON lines' }),
+      (argv) => does(async () => (await import('./show.ts')).runs(argv))(),
+    )
+    .command(
+      'replay [run]',
+      'a run once more: the same log comes of it, or it is shown where it does not',
+      (to) => whichRun(look(to)).example('$0 replay', 'the last one'),
+      (argv) => does(async () => (await import('./replay.ts')).replay(argv.run, argv))(),
     )
     .command(
       'completion',

@@ -2,6 +2,7 @@
 
 import { type Ledger, ledger } from '../capture/ledger.ts';
 import { type Entry, record } from '../capture/records.ts';
+import { RUN_VERSION, type RunHeader } from '../capture/run.ts';
 import type { Trace } from '../capture/trace.ts';
 import { type Arm, playArm } from '../lab/arm.ts';
 import { promiseOf } from '../lab/journals/sync.ts';
@@ -25,13 +26,14 @@ import { type Line, wrap } from '../log/text.ts';
 import type { Settings } from '../protocols/shapes.ts';
 import { printableJson } from '../wire/printable.ts';
 import { EXIT, UsageError } from './errors.ts';
+import { type ExportOptions, exportRun, possible } from './exports.ts';
 import { ask, waitForKey } from './keys.ts';
 import type { Picked } from './pick.ts';
-import { keepRun, type RunHeader } from './runs.ts';
+import { keepRun } from './runs.ts';
 import { type Screen, screen } from './screen.ts';
 import { typed } from './typed.ts';
 
-export interface DemoOptions {
+export interface DemoOptions extends ExportOptions {
   cut?: string | undefined;
   at?: string | undefined;
   seed: number;
@@ -51,6 +53,7 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   const { story, design, telling } = picked;
   const { card } = story;
   attended(options);
+  possible(options);
   const settings = settingsOf(picked, options);
   const cut = cutAsked(picked, options, settings);
   if (cut) promisePossible(picked, cut, settings);
@@ -62,7 +65,9 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
   const origin = process.hrtime.bigint();
   const log = new TerminalLog({ level: options.log, bytes: options.bytes, look: out.look });
   const lines: string[] = [];
+  const everyEntry: Entry[] = [];
   let row = 1;
+  let written = () => {};
   let predicted: { chosen: number; choices: readonly string[]; right?: number } | undefined;
 
   try {
@@ -76,13 +81,14 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
     const judgement = severed && judge(card, control, severed);
     const header: RunHeader = {
       is: 'run',
-      version: 1,
+      version: RUN_VERSION,
       protocol: card.name,
       design,
       seed: options.seed,
       cut: cut?.is ?? null,
       at: cut ? placeInWords(cut.at) : null,
-      ...(judgement ? { verdict: judgement.verdict } : {}),
+      ...(judgement ? { verdict: judgement.verdict, because: judgement.because } : {}),
+      ...(Object.keys(settings).length > 0 ? { settings } : {}),
     };
     const everything = [printableJson(header), ...lines];
     if (options.json) process.stdout.write(`${everything.join('\n')}\n`);
@@ -92,6 +98,11 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
       // The demo has been seen, and that is what it is for.
       process.stderr.write(`amnesia: this run cannot be kept for explain: ${(error as Error).message}\n`);
     }
+
+    const files = await exportRun({ header, entries: everyEntry }, options);
+    written = () => {
+      for (const line of files) process[options.json ? 'stderr' : 'stdout'].write(`  written: ${line}\n`);
+    };
 
     const fault = control.fault ?? severed?.fault;
     if (fault) throw fault;
@@ -115,6 +126,7 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
     if (!options.json) conclude(judgement, claim, code);
     return code;
   } finally {
+    written();
     for (const host of ahead) await discardHost(host);
   }
 
@@ -159,6 +171,7 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
     showNew(arm.traces);
     row = entries.reduce((last, entry) => ('row' in entry ? entry.row + 1 : last), row);
     if (known) {
+      everyEntry.push(...entries);
       lines.push(...jsonLines(entries, known));
       if (!options.json) for (const account of known.accounts) out.print(...accountLines(account, out.look));
     }

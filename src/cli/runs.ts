@@ -4,23 +4,10 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Entry } from '../capture/records.ts';
+import { RUN_VERSION, type RunHeader } from '../capture/run.ts';
 import { UsageError } from './errors.ts';
 
 const KEPT = 20;
-
-/** The first line of a run file: what was played. */
-export interface RunHeader {
-  is: 'run';
-  /** Version of the record format. */
-  version: 1;
-  protocol: string;
-  design: string;
-  /** Null for a live server, whose time and chance are real. */
-  seed: number | null;
-  cut: string | null;
-  at: string | null;
-  verdict?: string;
-}
 
 export function runFolder(): string {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
@@ -44,9 +31,16 @@ function kept(): string[] {
     .sort();
 }
 
-/** A run from a file, or the last one kept. */
-export function readRun(file?: string): { header: RunHeader; entries: Entry[] } {
-  const path = file ?? lastRun();
+/** A run as it is read. */
+export interface Run {
+  path: string;
+  header: RunHeader;
+  entries: Entry[];
+}
+
+/** A run: the one that a file holds, the nth last one kept (`1` is the last), or the last. */
+export function readRun(which = '1'): Run {
+  const path = /^\d{1,3}$/.test(which) ? keptRun(Number(which)) : which;
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -59,24 +53,37 @@ export function readRun(file?: string): { header: RunHeader; entries: Entry[] } 
     .map((line, index) => parsed(line, path, index + 1));
   if ((first as RunHeader | undefined)?.is !== 'run')
     throw new UsageError(`${path} is not a run. Type: amnesia demo udp-echo --json > run.jsonl`);
+  const { version } = first as RunHeader;
+  if (version !== RUN_VERSION)
+    throw new UsageError(
+      `${path} is a run of version ${version}, and this program reads version ${RUN_VERSION}. Type: amnesia demo udp-echo --json > run.jsonl`,
+    );
   const odd = (rest as Partial<Entry>[]).findIndex(
     (entry) => typeof entry?.is !== 'string' || typeof entry.t_ns !== 'number',
   );
   if (odd !== -1)
     throw new UsageError(`${path}:${odd + 2} is no record. Type: amnesia demo udp-echo --json > run.jsonl`);
-  return { header: first as RunHeader, entries: rest as Entry[] };
+  return { path, header: first as RunHeader, entries: rest as Entry[] };
 }
 
-function lastRun(): string {
-  let names: string[] = [];
+/** The paths of all runs kept, the last one first. */
+export function keptRuns(): string[] {
   try {
-    names = kept();
+    return kept()
+      .reverse()
+      .map((name) => join(runFolder(), name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return [];
   }
-  const last = names.at(-1);
-  if (last === undefined) throw new UsageError('no run has been kept yet. Type: amnesia demo udp-echo');
-  return join(runFolder(), last);
+}
+
+function keptRun(number: number): string {
+  const paths = keptRuns();
+  const path = paths[number - 1];
+  if (path !== undefined) return path;
+  if (paths.length === 0) throw new UsageError('no run has been kept yet. Type: amnesia demo udp-echo');
+  throw new UsageError(`${paths.length} runs are kept, and there is no run ${number}. Type: amnesia runs`);
 }
 
 function parsed(line: string, path: string, number: number): unknown {

@@ -7,6 +7,7 @@ import { homedir, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Book } from '../capture/ledger.ts';
 import { type Entry, Recorder } from '../capture/records.ts';
+import { RUN_VERSION } from '../capture/run.ts';
 import { clockSince, readTraces, type Trace } from '../capture/trace.ts';
 import { promiseOf } from '../lab/journals/sync.ts';
 import { type Succession, succession } from '../lab/succession.ts';
@@ -268,7 +269,7 @@ function liveLog(
   const chunk = Buffer.alloc(1 << 16);
   if (options.json)
     process.stdout.write(
-      `${printableJson({ is: 'run', version: 1, protocol: card.name, design, seed: null, cut: null, at: null })}\n`,
+      `${printableJson({ is: 'run', version: RUN_VERSION, protocol: card.name, design, seed: null, cut: null, at: null })}\n`,
     );
 
   /** Reads what has been written, but only so much at a time; says whether there is more. */

@@ -189,6 +189,8 @@ export interface Card<S, M, E extends Json, C extends Client, D = never, O exten
   transport: Transport;
   /** Where `amnesia serve` listens unless told otherwise: above 1024, so that nobody needs to be root. */
   port: number;
+  /** The port that IANA has registered for it, where there is one: other tools know the protocol by it. */
+  registered?: number;
   /** The specification. */
   cites: string;
   wire: Wire<M>;

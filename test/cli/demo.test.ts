@@ -136,7 +136,7 @@ describe('--json', () => {
       const [run, ...entries] = records(out);
       expect(run).toEqual({
         is: 'run',
-        version: 1,
+        version: 2,
         protocol: protocol.split('/')[0],
         design: protocol.split('/')[1] ?? 'plain',
         seed: 1,

@@ -61,7 +61,7 @@ test.each([
   ['is empty', '', /is not (JSON|a run)\. Type: .* --json > run\.jsonl\n$/],
   ['is no run', '{"is":"packet"}\n', /is not a run\. Type: .* --json > run\.jsonl\n$/],
   ['is nothing at all', 'null\n', /is not a run\. Type: .* --json > run\.jsonl\n$/],
-  ['has no records', '{"is":"run","version":1}\n', /the run has rows 1 to 0|has no rows|is not a run/],
+  ['has no records', '{"is":"run","version":2}\n', /the run has rows 1 to 0|has no rows|is not a run/],
 ])('a file that %s: one line', async (_how, text, says) => {
   const env = await newHome();
   const file = join(env.XDG_CACHE_HOME ?? '', '..', 'run.jsonl');

@@ -152,7 +152,7 @@ describe('a client of your own is served', () => {
     const [run, ...entries] = records(out);
     expect(run).toEqual({
       is: 'run',
-      version: 1,
+      version: 2,
       protocol: 'tcp-session',
       design: 'memory',
       seed: null,

@@ -25,6 +25,7 @@ export const card: DnsCard = {
   title: 'DNS',
   transport: 'udp+tcp',
   port: 5300,
+  registered: 53,
   cites: 'RFC 1035',
   wire,
   // The zone that comes with it is read when the first question is asked: who only lists the designs need not wait.

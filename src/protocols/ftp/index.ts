@@ -22,6 +22,7 @@ export const card: FtpCard = {
   title: 'FTP',
   transport: 'tcp',
   port: 2121,
+  registered: 21,
   cites: 'RFC 959',
   wire,
   designs: designsFor({ dials: true }),

@@ -19,6 +19,7 @@ export const card: MqttCard = {
   title: 'MQTT',
   transport: 'tcp',
   port: 1883,
+  registered: 1883,
   cites: 'MQTT 5.0 and 3.1.1 (OASIS)',
   wire,
   designs: designsFor({}),

@@ -12,6 +12,7 @@ export const card: Card<State, Message, Event, EchoClient> = {
   title: 'UDP echo',
   transport: 'udp',
   port: 7007,
+  registered: 7,
   cites: 'RFC 862',
   wire,
   designs: {

@@ -1,0 +1,23 @@
+// What a run file holds beside its records: one line at its head that says what was played.
+
+import type { Settings } from '../protocols/shapes.ts';
+
+/** Raised whenever a reader of the last version would misread a record. */
+export const RUN_VERSION = 2;
+
+/** The first line of a run file. */
+export interface RunHeader {
+  is: 'run';
+  version: typeof RUN_VERSION;
+  protocol: string;
+  design: string;
+  /** Null for a live server, whose time and chance are real. */
+  seed: number | null;
+  cut: string | null;
+  at: string | null;
+  verdict?: string;
+  /** Why: the comparison in a sentence. */
+  because?: string;
+  /** What the server was given beside what every run gives it. */
+  settings?: Settings;
+}

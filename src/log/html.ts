@@ -1,0 +1,3 @@
+export function html(_page: unknown): string {
+  throw new Error('comes from the other branch');
+}
