@@ -25,6 +25,9 @@ export interface Capture {
 const KIND = { client: 0, life: 1, other: 2 } as const;
 /** The first port of a client. The name that the log gives to its second path, `client@2`, comes from the port after this one. */
 const FIRST_PORT = 50_000;
+/** Ports of connections that were refused, by their row. */
+const FIRST_REFUSED = 40_000;
+const MOST_REFUSED = 10_000;
 /** Longest part of a message in one packet, so that an IPv4 packet's 65,535 bytes hold it with its headers. */
 const PART = 60_000;
 /** LINKTYPE_IPV4: packets that begin with the IPv4 header. Type 101 may not stand twice in a file that tcpdump reads. */
@@ -95,7 +98,7 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
     return address;
   }
 
-  /** The two ends of a row, wherever it came from. A data connection's name ends in `:data`. */
+  /** The two ends of a row. A name that is used again on a stream stands for another connection (`fresh`). */
   function talkOf(entry: (PacketRow | LinkRow) & { arm: number }, fresh = false): Talk {
     const fromClient = entry.side === 'client';
     const who = fromClient ? entry.from : entry.to;
@@ -119,7 +122,6 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
       },
       life,
     };
-    // Where a name is used again on a stream, another connection must not look like the one before.
     talks.set(key, talk);
     return talk;
   }
@@ -173,8 +175,10 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
           if (talk.latest) emit(entry, talk, icmpUnreachable(talk.server, talk.client, talk.latest), comments);
           return;
         }
-        emit(entry, talk, segment(talk[from], talk[to], { seq: 0, syn: true }));
-        return emit(entry, talk, segment(talk[to], talk[from], { seq: 0, ack: 1, reset: true }), comments);
+        // Every try comes from a port of its own, and the log does not name one that led nowhere.
+        const tries = { ...talk[from], port: FIRST_REFUSED + (entry.row % MOST_REFUSED) };
+        emit(entry, talk, segment(tries, talk[to], { seq: 0, syn: true }));
+        return emit(entry, talk, segment(talk[to], tries, { seq: 0, ack: 1, reset: true }), comments);
       }
       case 'fin sent':
       case 'fin read':
