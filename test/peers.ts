@@ -38,3 +38,16 @@ export function needs(context: TestContext, name: string): string {
 export function missing(name: string): string {
   return `${name} is not installed here, and is needed as the other end`;
 }
+
+/**
+ * Mermaid's own renderer, a script for a browser. It is too large to be installed with the rest, so its path is given by
+ * AMNESIA_MERMAID; without it the test is skipped.
+ */
+export function needsMermaid(context: TestContext): string {
+  const path = process.env.AMNESIA_MERMAID;
+  if (path !== undefined) return path;
+  const why =
+    'mermaid is not here: npm install --prefix SOME_FOLDER mermaid, and AMNESIA_MERMAID=…/dist/mermaid.min.js';
+  if (process.env.AMNESIA_REQUIRE_PEERS === '1') throw new Error(`${why} (AMNESIA_REQUIRE_PEERS=1)`);
+  return context.skip(why);
+}
