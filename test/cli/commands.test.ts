@@ -170,7 +170,18 @@ describe('help and completion', () => {
       });
       return out.trimEnd().split('\n');
     };
-    expect(await complete('')).toEqual(['list', 'demo', 'litmus', 'points', 'serve', 'explain', 'completion']);
+    expect(await complete('')).toEqual([
+      'list',
+      'demo',
+      'litmus',
+      'points',
+      'serve',
+      'explain',
+      'show',
+      'runs',
+      'replay',
+      'completion',
+    ]);
     expect(await complete('serve', 'tcp')).toEqual([
       'tcp-session',
       'tcp-session/memory',
