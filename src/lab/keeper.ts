@@ -301,6 +301,9 @@ function lengthOf(event: Json): number {
   if (typeof event === 'string') return event.length;
   if (typeof event !== 'object' || event === null) return 4;
   let length = 2;
-  for (const each of Object.values(event)) if (each !== undefined) length += 8 + lengthOf(each);
+  for (const key in event) {
+    const each = (event as Record<string, Json | undefined>)[key];
+    if (each !== undefined) length += 8 + lengthOf(each);
+  }
   return length;
 }
