@@ -518,6 +518,31 @@ describe('what no answer depends on', () => {
   });
 });
 
+test('what the rules say is shorter as one is written down as one, and only what nobody has written yet', async () => {
+  const journal = new FakeJournal();
+  type Words = { words: string[] };
+  const counting: Rules<State, string, Words> = {
+    ...(rules as unknown as Rules<State, string, Words>),
+    decide: (_state, message, from) => ({ events: [{ words: [message] }], actions: [{ to: from, say: message }] }),
+    apply: (state, { words }) => void state.words.push(...words),
+    lasting: ({ words }) => words[0] !== 'here',
+    join(earlier, later) {
+      if (earlier.words[0]?.[0] !== later.words[0]?.[0]) return false;
+      earlier.words.push(...later.words);
+      return true;
+    },
+  };
+  const { keeper } = await keeping(journal, { rules: counting as never });
+  keeper.hear('a', ['a1', 'here', 'a2', 'b1', 'a3']);
+  await turn();
+  keeper.hear('a', ['a4']);
+  await turn();
+  await journal.done();
+  const told = journal.asked as unknown as Words[][];
+  expect(told.map((batch) => batch.map(({ words }) => words))).toEqual([[['a1', 'a2'], ['b1'], ['a3']], [['a4']]]);
+  expect(keeper.state.words).toEqual(['a1', 'here', 'a2', 'b1', 'a3', 'a4']);
+});
+
 test('the bytes handed to the mouth stay as they are while more is being said', async () => {
   const kept: Buffer[] = [];
   const { keeper } = await keeping();

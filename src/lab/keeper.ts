@@ -61,6 +61,8 @@ export interface KeeperOptions<S, M, E extends Json, D = never, O extends Json =
 const TOO_MUCH = 1 << 17;
 /** The same of events, in characters: what is not answered, such as a retained message of QoS 0, must be written down all the same. */
 const TOO_MANY = 1 << 22;
+/** As many characters an event counts that was taken into the one before. */
+const JOINED = 8;
 /**
  * How long an event may wait for the next write when no answer depends on it, in milliseconds. Nobody was promised anything: a subscriber
  * that acknowledges a message and hears nothing of that must be ready to get it twice, whenever it is written down.
@@ -203,14 +205,24 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     for (const event of decision.events) {
       rules.apply(this.state, event);
       if (!journal || !rules.lasting(event)) continue;
-      this.unwritten.push(event);
-      this.unwrittenLength += lengthOf(event);
+      this.note(event);
     }
     if (observe && before) {
       const changes = changesBetween(before, this.facts());
       if (changes.length > 0) observe(changes, because);
     }
     for (const action of decision.actions) this.plan(action);
+  }
+
+  /** Puts an event among those that are to be written down. */
+  private note(event: E): void {
+    const last = this.unwritten.at(-1);
+    if (last !== undefined && this.options.rules.join?.(last, event)) {
+      this.unwrittenLength += JOINED;
+      return;
+    }
+    this.unwritten.push(event);
+    this.unwrittenLength += lengthOf(event);
   }
 
   private plan(action: Action<M, D>): void {

@@ -168,8 +168,8 @@ export type Event =
   | Published
   /** PUBREC: from here on only the packet id is on its way. */
   | { is: 'received'; client: ClientId; id: number; kept: boolean }
-  /** `at`: only where something waits for it. */
-  | { is: 'acknowledged'; client: ClientId; id: number; at?: number; kept: boolean }
+  /** `ids`: more than one only in what is written down. `at`: only where something waits for it. */
+  | { is: 'acknowledged'; client: ClientId; ids: number[]; at?: number; kept: boolean }
   | { is: 'released'; client: ClientId; id: number; kept: boolean }
   | { is: 'lagging'; client: ClientId; kept: boolean }
   | { is: 'caughtUp'; client: ClientId; at: number; kept: boolean }
@@ -377,6 +377,15 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
 
     lasting: (event) => 'kept' in event && event.kept,
 
+    // A subscriber that acknowledges many messages at once is most of what there is to write down.
+    join(earlier, later) {
+      if (earlier.is !== 'acknowledged' || later.is !== 'acknowledged' || earlier.client !== later.client) return false;
+      // What leaves because of the one must not leave because of the other.
+      if (earlier.at !== undefined || later.at !== undefined) return false;
+      earlier.ids.push(...later.ids);
+      return true;
+    },
+
     outlives(state) {
       const sessions = new Map<ClientId, Session>();
       const orphans = new Set<ClientId>();
@@ -431,7 +440,8 @@ function apply(house: House, state: State, event: Event): void {
     }
     case 'acknowledged': {
       const session = state.sessions.get(event.client);
-      if (session) take(index, session, () => acknowledge(session, event.id, event.at ?? 0, POST));
+      if (!session) return;
+      for (const id of event.ids) take(index, session, () => acknowledge(session, id, event.at ?? 0, POST));
       return;
     }
     case 'received': {
