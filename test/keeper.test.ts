@@ -452,6 +452,97 @@ test('only lasting events are written down: what is filed under a path is known,
   expect(journal.asked).toEqual([['1']]);
 });
 
+describe('what no answer depends on', () => {
+  /** `.word` is noted, and nobody is told. */
+  const quiet: typeof rules = {
+    ...rules,
+    decide: (state, message, from, world) =>
+      message.startsWith('.') ? { events: [message], actions: [] } : rules.decide(state, message, from, world),
+  };
+
+  test('waits for the next write, and comes before what was decided after it', async () => {
+    const journal = new FakeJournal();
+    const { keeper, said } = await keeping(journal, { rules: quiet });
+    keeper.hear('a', ['.1']);
+    keeper.hear('b', ['=2', '.3']);
+    await turn();
+    expect(journal.asked).toEqual([['.1', '2', '.3']]);
+    await journal.done();
+    expect(said).toEqual([{ to: 'b', says: 'noted 2;' }]);
+  });
+
+  test('is written down before anybody is told what there is', async () => {
+    const journal = new FakeJournal();
+    const { keeper, said } = await keeping(journal, { rules: quiet });
+    keeper.hear('a', ['.1']);
+    await turn();
+    expect(journal.asked).toEqual([]);
+    keeper.hear('b', ['?']);
+    await turn();
+    expect(journal.asked).toEqual([['.1']]);
+    expect(said).toEqual([]);
+    await journal.done();
+    expect(said).toEqual([{ to: 'b', says: '[.1]' }]);
+  });
+
+  test('is written down by itself when nothing else comes, also what came during a write', async () => {
+    const journal = new FakeJournal();
+    const { keeper } = await keeping(journal, { rules: quiet });
+    keeper.hear('a', ['.1']);
+    keeper.hear('a', ['.2']);
+    while (journal.asked.length === 0) await turn();
+    keeper.hear('a', ['.3']);
+    await turn();
+    await journal.done();
+    expect(journal.asked).toEqual([['.1', '.2']]);
+    while (journal.asked.length === 1) await turn();
+    expect(journal.asked).toEqual([['.1', '.2'], ['.3']]);
+  });
+
+  test('is written down at once for whoever waits until all is settled', async () => {
+    const journal = new FakeJournal();
+    const { keeper } = await keeping(journal, { rules: quiet });
+    let isSettled = false;
+    keeper.hear('a', ['.1']);
+    const settled = keeper.settled().then(() => {
+      isSettled = true;
+    });
+    await turn();
+    keeper.hear('a', ['.2']);
+    await journal.done();
+    expect([journal.asked, isSettled]).toEqual([[['.1'], ['.2']], false]);
+    await journal.done();
+    await settled;
+    // Nothing is left to wait for.
+    await keeper.settled();
+  });
+});
+
+test('what the rules say is shorter as one is written down as one, and only what nobody has written yet', async () => {
+  const journal = new FakeJournal();
+  type Words = { words: string[] };
+  const counting: Rules<State, string, Words> = {
+    ...(rules as unknown as Rules<State, string, Words>),
+    decide: (_state, message, from) => ({ events: [{ words: [message] }], actions: [{ to: from, say: message }] }),
+    apply: (state, { words }) => void state.words.push(...words),
+    lasting: ({ words }) => words[0] !== 'here',
+    join(earlier, later) {
+      if (earlier.words[0]?.[0] !== later.words[0]?.[0]) return false;
+      earlier.words.push(...later.words);
+      return true;
+    },
+  };
+  const { keeper } = await keeping(journal, { rules: counting as never });
+  keeper.hear('a', ['a1', 'here', 'a2', 'b1', 'a3']);
+  await turn();
+  keeper.hear('a', ['a4']);
+  await turn();
+  await journal.done();
+  const told = journal.asked as unknown as Words[][];
+  expect(told.map((batch) => batch.map(({ words }) => words))).toEqual([[['a1', 'a2'], ['b1'], ['a3']], [['a4']]]);
+  expect(keeper.state.words).toEqual(['a1', 'here', 'a2', 'b1', 'a3', 'a4']);
+});
+
 test('the bytes handed to the mouth stay as they are while more is being said', async () => {
   const kept: Buffer[] = [];
   const { keeper } = await keeping();

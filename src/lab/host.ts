@@ -11,7 +11,7 @@ import { type FromHost, type LifeOptions, storeOf, type ToHost } from './message
 import { REAL_WORLD, realClock, seededWorld, standingClock } from './world.ts';
 
 /** What the lab asks of a keeper, whichever it is. */
-type Kept = Pick<StateKeeper<unknown, unknown, never>, 'facts' | 'forget'> & { settled?(): Promise<void> };
+type Kept = Pick<StateKeeper<unknown, unknown, never>, 'facts' | 'forget' | 'settled'>;
 
 interface Begun {
   /** None where nobody can look into the server. */
@@ -89,7 +89,7 @@ async function hear(message: ToHost): Promise<void> {
     }
     case 'ping':
       // Whoever asks wants to know that all is done that had begun.
-      if (listening) await (await begun)?.keeper?.settled?.();
+      if (listening) await (await begun)?.keeper?.settled();
       return tell({ is: 'pong' });
     case 'forget': {
       const life = await begun;
@@ -251,12 +251,13 @@ async function begin(options: LifeOptions): Promise<Begun> {
       if (!standing) throw new Error('only the clock of a seeded run can be moved');
       observe?.({ t: clock(), who, is: 'passed', by });
       standing.pass(by);
-      await ('settled' in keeper ? keeper.settled() : keeper.written());
+      await keeper.settled();
     },
     async stop() {
       await server.close();
-      await journal?.close();
       if ('close' in keeper) await keeper.close();
+      else await keeper.settled();
+      await journal?.close();
       untap();
     },
   };

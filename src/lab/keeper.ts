@@ -61,6 +61,13 @@ export interface KeeperOptions<S, M, E extends Json, D = never, O extends Json =
 const TOO_MUCH = 1 << 17;
 /** The same of events, in characters: what is not answered, such as a retained message of QoS 0, must be written down all the same. */
 const TOO_MANY = 1 << 22;
+/** As many characters an event counts that was taken into the one before. */
+const JOINED = 8;
+/**
+ * How long an event may wait for the next write when no answer depends on it, in milliseconds. Nobody was promised anything: a subscriber
+ * that acknowledges a message and hears nothing of that must be ready to get it twice, whenever it is written down.
+ */
+const LATER = 10;
 
 export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never> implements Keeper<M, D, O> {
   state: S;
@@ -74,6 +81,8 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   /** Characters in them. */
   private unwrittenLength = 0;
   private writing = false;
+  /** Runs out on events that no answer depends on. */
+  private later: NodeJS.Timeout | undefined;
   private acting = false;
   private dead = false;
   /** Those who wait for the journal to catch up. */
@@ -176,8 +185,11 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   }
 
   /** Resolves when all that has been decided by now is written down and let out. */
-  async written(): Promise<void> {
-    while (this.writing) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  async settled(): Promise<void> {
+    while (!this.dead && (this.writing || this.unwritten.length > 0)) {
+      this.startWriting();
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    }
   }
 
   private empty(): void {
@@ -193,14 +205,24 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     for (const event of decision.events) {
       rules.apply(this.state, event);
       if (!journal || !rules.lasting(event)) continue;
-      this.unwritten.push(event);
-      this.unwrittenLength += lengthOf(event);
+      this.note(event);
     }
     if (observe && before) {
       const changes = changesBetween(before, this.facts());
       if (changes.length > 0) observe(changes, because);
     }
     for (const action of decision.actions) this.plan(action);
+  }
+
+  /** Puts an event among those that are to be written down. */
+  private note(event: E): void {
+    const last = this.unwritten.at(-1);
+    if (last !== undefined && this.options.rules.join?.(last, event)) {
+      this.unwrittenLength += JOINED;
+      return;
+    }
+    this.unwritten.push(event);
+    this.unwrittenLength += lengthOf(event);
   }
 
   private plan(action: Action<M, D>): void {
@@ -247,9 +269,19 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
       }
       return undefined;
     }
-    if (this.answers.waiting + this.unwritten.length > 0) this.startWriting();
     const full = this.answers.bytes > TOO_MUCH || this.unwrittenLength > TOO_MANY;
+    if (full || this.answers.waiting > 0) this.startWriting();
+    else this.writeLater();
     return full ? new Promise((resolve) => this.waiting.push(resolve)) : undefined;
+  }
+
+  /** What no answer depends on costs no write and no sync of its own where others follow soon. */
+  private writeLater(): void {
+    if (this.unwritten.length === 0 || this.later) return;
+    this.later = setTimeout(() => {
+      this.later = undefined;
+      if (this.unwritten.length > 0) this.startWriting();
+    }, LATER);
   }
 
   private startWriting(): void {
@@ -262,7 +294,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
   private async writeDown(): Promise<void> {
     const { journal, rules } = this.options;
     if (!journal) return;
-    while (this.answers.waiting + this.unwritten.length + this.forgetting.length > 0) {
+    do {
       const events = this.unwritten;
       this.unwritten = [];
       this.unwrittenLength = 0;
@@ -285,8 +317,9 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
       }
       for (const each of ready) this.act(each);
       for (const resolve of this.waiting.splice(0)) resolve();
-    }
+    } while (this.answers.waiting + this.forgetting.length > 0 || this.unwrittenLength > TOO_MANY);
     this.writing = false;
+    this.writeLater();
   }
 
   private act(each: Outgoing<D>): void {
@@ -301,6 +334,9 @@ function lengthOf(event: Json): number {
   if (typeof event === 'string') return event.length;
   if (typeof event !== 'object' || event === null) return 4;
   let length = 2;
-  for (const each of Object.values(event)) if (each !== undefined) length += 8 + lengthOf(each);
+  for (const key in event) {
+    const each = (event as Record<string, Json | undefined>)[key];
+    if (each !== undefined) length += 8 + lengthOf(each);
+  }
   return length;
 }

@@ -57,6 +57,11 @@ export interface Rules<S, M, E extends Json, D = never, O extends Json = never> 
   apply(state: S, event: E): void;
   /** Whether an event is worth writing down: what is filed under a path is not, since no path outlives the process. */
   lasting(event: E): boolean;
+  /**
+   * Takes `later` into `earlier`, which nobody has written down yet, where the two are shorter as one; false where they are not. What
+   * comes of them stays the same.
+   */
+  join?(earlier: E, later: E): boolean;
   /** The state as the next process will know it, for a snapshot: without what no lasting event has made. All of it unless given. */
   outlives?(state: S): S;
   /**

@@ -20,8 +20,8 @@
 import { constants, existsSync, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { crc32 } from 'node:zlib';
 import type { Json } from '../../protocols/shapes.ts';
+import { crc32 } from '../../wire/crc32.ts';
 import type { Journal } from '../keeper.ts';
 import { decodeState, encodeState } from './encode.ts';
 import { JournalError } from './error.ts';
@@ -29,6 +29,12 @@ import { own } from './owner.ts';
 import type { Sync } from './sync.ts';
 
 const FORMAT = 'amnesia-journal 1';
+const HEADER = Buffer.from(`${FORMAT}\n`);
+/** Where the text of a line begins: behind its checksum and a space. */
+const SEALED = 9;
+/** Lines up to a third of this are put together in the same memory, in bytes. */
+const SLAB = 1 << 18;
+const NOWHERE = Buffer.alloc(0);
 /** A journal at least this long, in bytes, and four times its snapshot, is begun anew: replay stays short, rewriting rare. */
 const LONG = 16 << 20;
 
@@ -70,16 +76,20 @@ export async function diskJournal<S, E extends Json>({
 
   /** How far the file has been filled with NUL bytes, in bytes. */
   let room = 0;
+  /** Where lines are put together. Each is with the kernel before the next one is begun. */
+  const slab = Buffer.allocUnsafeSlow(SLAB);
 
-  /** Writes `bytes` at the end of what counts; after a failure nothing of them counts, since the next reader cuts them off. */
-  async function put(to: FileHandle, bytes: Buffer, at = length): Promise<void> {
+  async function put(to: FileHandle, bytes: Buffer, at: number): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
       const { bytesWritten } = await to.write(bytes, done, bytes.length - done, at + done);
       done += bytesWritten;
     }
   }
 
-  /** The same, without waiting: handing bytes to the kernel takes less time than handing them to somebody who does it. */
+  /**
+   * Writes `bytes` at the end of what counts, without waiting: handing bytes to the kernel takes less time than handing them to somebody
+   * who does it. After a failure nothing of them counts, since the next reader cuts them off.
+   */
   function putAtOnce(to: FileHandle, bytes: Buffer): void {
     try {
       for (let done = 0; done < bytes.length; )
@@ -95,15 +105,15 @@ export async function diskJournal<S, E extends Json>({
     const more = Math.max(bytes, Math.min(ROOM.most, Math.max(ROOM.least, length)));
     room = length + more;
     // Where there is no room for that, there may be for what is to be written; if not, that will say so.
-    await put(to, Buffer.alloc(more)).catch(() => {
+    await put(to, Buffer.alloc(more), length).catch(() => {
       room = Number.MAX_SAFE_INTEGER;
     });
   }
 
-  async function begin(text: string): Promise<FileHandle> {
+  async function begin(bytes: Buffer): Promise<FileHandle> {
     const fresh = await open(`${path}.new`, 'w', 0o600);
     try {
-      await put(fresh, Buffer.from(text), 0);
+      await put(fresh, bytes, 0);
       await fresh.datasync();
       await rename(`${path}.new`, path);
       await syncFolder(folder);
@@ -134,8 +144,8 @@ export async function diskJournal<S, E extends Json>({
     async recover(empty, apply) {
       const { state, notes, end, snapshotBytes } = await replay(path, empty, apply);
       if (end === undefined) {
-        file = await begin(`${FORMAT}\n`).catch(unwritable);
-        length = FORMAT.length + 1;
+        file = await begin(HEADER).catch(unwritable);
+        length = HEADER.length;
       } else {
         file = await goOn(end).catch(unwritable);
         length = end;
@@ -147,12 +157,9 @@ export async function diskJournal<S, E extends Json>({
     async append(events) {
       if (!file) throw new Error('the journal has not been recovered yet');
       if (spoilt) throw spoilt;
-      const bytes = Buffer.from(sealed(`events ${JSON.stringify(events)}`));
-      if (sync === 'os') putAtOnce(file, bytes);
-      else {
-        await makeRoom(file, bytes.length);
-        await put(file, bytes).catch(unwritable);
-      }
+      const bytes = lineOf(`events ${JSON.stringify(events)}`, slab);
+      if (sync === 'device') await makeRoom(file, bytes.length);
+      putAtOnce(file, bytes);
       length += bytes.length;
       at?.('write');
       // What begins a file anew is synced in any case: it is rare, and a rename must not come before what it names.
@@ -163,12 +170,12 @@ export async function diskJournal<S, E extends Json>({
 
     async snapshot(state) {
       if (spoilt) throw spoilt;
-      const text = sealed(`snapshot ${encodeState(state)}`);
+      const bytes = Buffer.concat([HEADER, lineOf(`snapshot ${encodeState(state)}`)]);
       const before = file;
-      file = await begin(`${FORMAT}\n${text}`).catch(unwritable);
+      file = await begin(bytes).catch(unwritable);
       await before?.close();
-      snapshotLength = Buffer.byteLength(text);
-      length = FORMAT.length + 1 + snapshotLength;
+      snapshotLength = bytes.length - HEADER.length;
+      length = bytes.length;
       room = 0;
     },
 
@@ -192,8 +199,19 @@ export async function diskJournal<S, E extends Json>({
   }
 }
 
-function sealed(text: string): string {
-  return `${crc32(text).toString(16).padStart(8, '0')} ${text}\n`;
+/** A line with its checksum, as bytes; `slab` is where they are put if they fit, so that a line a turn costs no memory. */
+function lineOf(text: string, slab = NOWHERE): Buffer {
+  // No character of JavaScript's takes more than three bytes in UTF-8.
+  const isShort = SEALED + 3 * text.length < slab.length;
+  const line = isShort ? slab : Buffer.allocUnsafeSlow(SEALED + Buffer.byteLength(text) + 1);
+  const end = SEALED + line.write(text, SEALED);
+  line.write(`${sumOf(line.subarray(SEALED, end))} `, 0, 'latin1');
+  line[end] = 10;
+  return line.subarray(0, end + 1);
+}
+
+function sumOf(bytes: Buffer): string {
+  return crc32(bytes).toString(16).padStart(8, '0');
 }
 
 interface Replayed<S> {
@@ -268,9 +286,8 @@ async function replay<S, E extends Json>(
 
 /** The text of a line whose checksum is right. */
 function unsealed(line: Buffer): string | undefined {
-  const sum = line.toString('latin1', 0, 8);
-  const text = line.subarray(9);
-  if (line.length < 10 || line[8] !== 0x20 || crc32(text).toString(16).padStart(8, '0') !== sum) return undefined;
+  const text = line.subarray(SEALED);
+  if (line.length <= SEALED || line.toString('latin1', 0, SEALED) !== `${sumOf(text)} `) return undefined;
   return text.toString();
 }
 

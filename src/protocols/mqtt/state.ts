@@ -168,7 +168,8 @@ export type Event =
   | Published
   /** PUBREC: from here on only the packet id is on its way. */
   | { is: 'received'; client: ClientId; id: number; kept: boolean }
-  | { is: 'acknowledged'; client: ClientId; id: number; at: number; kept: boolean }
+  /** `ids`: more than one only in what is written down. `at`: only where something waits for it. */
+  | { is: 'acknowledged'; client: ClientId; ids: number[]; at?: number; kept: boolean }
   | { is: 'released'; client: ClientId; id: number; kept: boolean }
   | { is: 'lagging'; client: ClientId; kept: boolean }
   | { is: 'caughtUp'; client: ClientId; at: number; kept: boolean }
@@ -176,23 +177,27 @@ export type Event =
   | { is: 'turned'; chosen: [share: string, client: ClientId][] }
   | { is: 'aliased'; path: Path; alias: number; topic: string };
 
-/** One for each publication, however many it goes to: `apply` finds them as `decide` did. */
+/**
+ * One for each publication, however many it goes to: `apply` finds them as `decide` did. What most of them have nothing of is not there
+ * at all: it would be written down with every one.
+ */
 export type Published = {
   is: 'published';
   topic: string;
   payload: string;
   qos: QoS;
-  retain: boolean;
-  properties: ToldProperties | null;
-  expires: number | null;
-  /** Who published it, and under which packet id, if QoS 2; 0 otherwise. */
+  /** Who published it. */
   from: ClientId;
-  id: number;
-  /** It was the will of `from`. */
-  isWill: boolean;
-  /** Who took their turn. */
-  chosen: [share: string, client: ClientId][];
   kept: boolean;
+  retain?: true;
+  properties?: ToldProperties;
+  expires?: number;
+  /** Under which packet id, if QoS 2. */
+  id?: number;
+  /** It was the will of `from`. */
+  isWill?: true;
+  /** Who took their turn. */
+  chosen?: [share: string, client: ClientId][];
 };
 
 /** `keepAlive`: the connection is silent when nothing came for 1.5 times as many seconds (MQTT-3.1.2-22); 0 is never. */
@@ -372,6 +377,15 @@ export function rulesFor(given: Given = {}): Rules<State, Message, Event, Deed, 
 
     lasting: (event) => 'kept' in event && event.kept,
 
+    // A subscriber that acknowledges many messages at once is most of what there is to write down.
+    join(earlier, later) {
+      if (earlier.is !== 'acknowledged' || later.is !== 'acknowledged' || earlier.client !== later.client) return false;
+      // What leaves because of the one must not leave because of the other.
+      if (earlier.at !== undefined || later.at !== undefined) return false;
+      earlier.ids.push(...later.ids);
+      return true;
+    },
+
     outlives(state) {
       const sessions = new Map<ClientId, Session>();
       const orphans = new Set<ClientId>();
@@ -399,9 +413,10 @@ function apply(house: House, state: State, event: Event): void {
   switch (event.is) {
     case 'published': {
       const publication = heard(event);
-      if (event.retain) retain(house, state, index, publication);
+      const { retain: isRetained = false } = event;
+      if (isRetained) retain(house, state, index, publication);
       const sender = state.sessions.get(event.from);
-      if (sender && event.id !== 0) {
+      if (sender && event.id !== undefined) {
         sender.in ??= new Set();
         sender.in.add(event.id);
       }
@@ -413,19 +428,20 @@ function apply(house: House, state: State, event: Event): void {
       if (publication.qos > 0)
         for (const target of routeOf(house, state, event.topic).boxes)
           if (!target.noLocal || target.client !== event.from)
-            put(house, index, target.session, letterTo(target, publication, publication.qos, event.retain));
-      for (const [name, client] of event.chosen) {
+            put(house, index, target.session, letterTo(target, publication, publication.qos, isRetained));
+      for (const [name, client] of event.chosen ?? []) {
         turn(state, name, client);
         const member = memberOf(state, name, client);
         if (!member) continue;
-        const letter = letterTo(member, publication, publication.qos, event.retain);
+        const letter = letterTo(member, publication, publication.qos, isRetained);
         if (letter.qos > 0) put(house, index, member.session, letter);
       }
       return;
     }
     case 'acknowledged': {
       const session = state.sessions.get(event.client);
-      if (session) take(index, session, () => acknowledge(session, event.id, event.at, POST));
+      if (!session) return;
+      for (const id of event.ids) take(index, session, () => acknowledge(session, id, event.at ?? 0, POST));
       return;
     }
     case 'received': {

@@ -106,7 +106,11 @@ export class Script {
       this.state = decodeState<State>(text);
       this.replayed = decodeState<State>(text);
     } else {
-      const lasting = this.events.filter((event) => this.rules.lasting(event));
+      const lasting: Event[] = [];
+      for (const event of structuredClone(this.events)) {
+        const last = lasting.at(-1);
+        if (this.rules.lasting(event) && (last === undefined || !this.rules.join?.(last, event))) lasting.push(event);
+      }
       this.state = this.rules.empty();
       this.replayed = this.rules.empty();
       for (const event of lasting) {

@@ -1,6 +1,7 @@
 // What becomes of a message: handshakes, letter boxes, windows, lifetimes, wills, and what a kill leaves of it all.
 
 import { describe, expect, test } from 'vitest';
+import { type Event, rulesFor } from '../../../src/protocols/mqtt/state.ts';
 import {
   ack,
   connect,
@@ -618,6 +619,19 @@ describe('a kill', () => {
         });
     });
 
+    test(`what was acknowledged in one go is gone from ${from}, and nothing beside it`, () => {
+      box(2)
+        .hears('P', publish('news', 'one', { id: 1 }))
+        .hears('P', publish('news', 'two', { id: 2 }))
+        .hears('P', publish('news', 'three', { id: 3 }))
+        .hears('A', ack('PUBACK', 1))
+        .hears('A', ack('PUBACK', 3))
+        .restarts({ snapshot })
+        .hears('B', connect('c1', KEEPS), {
+          says: [...welcome('B', { present: true }), say('B', publish('news', 'two', { id: 2, dup: true }))],
+        });
+    });
+
     test(`sessions that end with their connection are not in ${from}`, () => {
       new Script()
         .hears('A', connect('c1', { will: { topic: 'a' } }))
@@ -695,4 +709,20 @@ describe('a kill', () => {
       .knows({});
     new Script().hears('A', connect('c1', KEEPS)).loses('A').hears('A', connect('c1')).restarts().knows({});
   });
+});
+
+test('acknowledgements of one client in a row are written down as one, but for those that let others leave', () => {
+  const { join } = rulesFor();
+  const of = (client: string, id: number, at?: number): Event => ({
+    ...{ is: 'acknowledged', client, ids: [id], kept: true },
+    ...(at === undefined ? {} : { at }),
+  });
+  const first = of('c1', 1);
+  expect(join?.(first, of('c1', 2))).toBe(true);
+  expect(join?.(first, of('c1', 7))).toBe(true);
+  expect(join?.(first, of('c2', 3))).toBe(false);
+  expect(join?.(first, of('c1', 3, 1000))).toBe(false);
+  expect(join?.(of('c1', 3, 1000), of('c1', 4))).toBe(false);
+  expect(join?.(first, { is: 'received', client: 'c1', id: 3, kept: true })).toBe(false);
+  expect(first).toEqual({ is: 'acknowledged', client: 'c1', ids: [1, 2, 7], kept: true });
 });

@@ -93,7 +93,10 @@ describe.each([1, 2, 3])('seed %i', (seed) => {
       function carryOut({ events, actions }: ReturnType<typeof rules.decide>): void {
         for (const event of events) {
           rules.apply(state, event);
-          if (rules.lasting(event)) journal.push(JSON.parse(JSON.stringify(event)));
+          if (!rules.lasting(event)) continue;
+          const told: Event = JSON.parse(JSON.stringify(event));
+          const last = journal.at(-1);
+          if (last === undefined || !rules.join?.(last, told)) journal.push(told);
         }
         for (const action of actions) {
           if ('does' in action) continue;

@@ -49,10 +49,12 @@ export function pubcomp(by: By, { id }: Acknowledgement): Decided {
 
 /** A message has arrived for good: there is room for the next (§4.9). */
 function acknowledged({ session, client, awake, world }: By, id: number): Decided {
-  const isWaitedFor = session.queue !== null || session.held !== null;
-  const at = isWaitedFor ? world.now() : 0;
+  const { kept, queue, held } = session;
+  if (queue === null && held === null)
+    return { events: [{ is: 'acknowledged', client, ids: [id], kept }], actions: SILENCE };
+  const at = world.now();
   return {
-    events: [{ is: 'acknowledged', client, id, at, kept: session.kept }],
-    actions: isWaitedFor ? leavingTo(awake, acknowledge(draftOf(session), id, at, POST), at) : SILENCE,
+    events: [{ is: 'acknowledged', client, ids: [id], at, kept }],
+    actions: leavingTo(awake, acknowledge(draftOf(session), id, at, POST), at),
   };
 }

@@ -5,7 +5,7 @@ import type { Awake, ClientId, Event, Letter, Publication, Session, State } from
 import type { Acts, Decided, House } from './house.ts';
 import { acknowledgement, fits, letterOn, letterTo, plain } from './letters.ts';
 import { routeOf, turnOf } from './routes.ts';
-import { toldProperties } from './told.ts';
+import { told } from './told.ts';
 
 /** What comes of a publication. */
 export interface Spread extends Decided {
@@ -83,20 +83,7 @@ export function routed(
     v4.length + v5.length + fan.others.length + fan.lagging.length + (qos > 0 ? route.boxes.length : 0) + chosen.length;
   // QoS 0 leaves nothing behind, and QoS 1 nothing where nobody acknowledges.
   if (retain || id !== 0 || isWill || isLeft)
-    events.push({
-      is: 'published',
-      topic,
-      payload: publication.payload.toString('base64'),
-      qos,
-      retain,
-      properties: publication.properties && toldProperties(publication.properties),
-      expires: publication.expires,
-      from,
-      id,
-      isWill,
-      chosen,
-      kept,
-    });
+    events.push(told(publication, from, kept, { retain, id, isWill, chosen }));
   else if (chosen.length > 0) events.push({ is: 'turned', chosen });
   if (missed) events.push({ is: 'missed', clients: missed });
   return { events, actions, own, reached };

@@ -1,6 +1,6 @@
 // How is a publication written into an event, and read out of it again? Events are plain JSON, so bytes are told in base64.
 
-import type { Passed, Publication, Published, Will } from '../state.ts';
+import type { ClientId, Passed, Publication, Published, Will } from '../state.ts';
 import type { Will as Left, Properties, QoS } from '../wire.ts';
 
 /** Plain JSON: bytes are in base64. */
@@ -46,7 +46,7 @@ export function passedOn({
   };
 }
 
-export function toldProperties({ correlationData, ...rest }: Passed): ToldProperties {
+function toldProperties({ correlationData, ...rest }: Passed): ToldProperties {
   return correlationData === undefined ? rest : { ...rest, correlationData: correlationData.toString('base64') };
 }
 
@@ -54,13 +54,30 @@ function heardProperties({ correlationData, ...rest }: ToldProperties): Passed {
   return correlationData === undefined ? rest : { ...rest, correlationData: Buffer.from(correlationData, 'base64') };
 }
 
+/** A publication as an event. `how`: what else there is to say of it. */
+export function told(
+  { topic, payload, qos, properties, expires }: Publication,
+  from: ClientId,
+  kept: boolean,
+  how: { retain: boolean; id: number; isWill: boolean; chosen: [share: string, client: ClientId][] },
+): Published {
+  const event: Published = { is: 'published', topic, payload: payload.toString('base64'), qos, from, kept };
+  if (how.retain) event.retain = true;
+  if (properties) event.properties = toldProperties(properties);
+  if (expires !== null) event.expires = expires;
+  if (how.id !== 0) event.id = how.id;
+  if (how.isWill) event.isWill = true;
+  if (how.chosen.length > 0) event.chosen = how.chosen;
+  return event;
+}
+
 export function heard({ topic, payload, qos, properties, expires }: Published): Publication {
   return {
     topic,
     payload: Buffer.from(payload, 'base64'),
     qos,
-    properties: properties && heardProperties(properties),
-    expires,
+    properties: properties ? heardProperties(properties) : null,
+    expires: expires ?? null,
   };
 }
 
