@@ -1,7 +1,7 @@
 // What happened, in words: the same in the terminal, in a packet's comment, in a diagram and on a page.
 
 import { hash, type Note } from '../capture/ledger.ts';
-import type { CutRow, DiedRow, Entry, LifeRow, LinkRow, PacketRow } from '../capture/records.ts';
+import type { CutRow, DiedRow, Entry, HealedRow, LifeRow, LinkRow, PacketRow } from '../capture/records.ts';
 import type { Facts } from '../protocols/shapes.ts';
 
 export const GAP = 'GAP: more passed than could be written down; what follows is not all that happened';
@@ -16,13 +16,15 @@ export function eventInWords(entry: Entry): string | undefined {
     case 'answer':
       return `answer: ${entry.answer}`;
     case 'packet':
-      return `${entry.kind} ${entry.says}`.trim();
+      return `${entry.kind} ${entry.says}`.trim() + (entry.swallowed ? ' (swallowed)' : '');
     case 'link':
       return `${ends(entry)} ${linkInWords(entry)}`;
     case 'life':
       return `${lifeInWords(entry)}${factsInWords(entry.facts)}`;
     case 'cut':
       return `${cutInWords(entry).trim()}${entry.cut === 'path' ? '' : factsInWords(entry.facts)}`;
+    case 'healed':
+      return healedInWords(entry);
     case 'died':
       return diedInWords(entry);
     case 'note':
@@ -66,8 +68,15 @@ export function ends({ from, to, side }: Pick<PacketRow, 'from' | 'to' | 'side'>
   return side === 'server' ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
 }
 
-export function linkInWords({ what, dead, from, opened }: LinkRow): string {
+export function linkInWords({ what, dead, from, to, opened, swallowed, unknown }: LinkRow): string {
+  // Whoever gives up a connection says so; only that nobody hears it.
+  if (swallowed && /sent$/.test(what))
+    return `${what === 'fin sent' ? 'FIN' : 'RST'}, swallowed: ${from} gives it up, and ${to} does not hear of it`;
   switch (what) {
+    case 'swallowed':
+      return 'SYN, swallowed: neither a connection nor a refusal comes back';
+    case 'half-open':
+      return `HALF-OPEN: ${to} has given this path up, and ${from} holds it still`;
     case 'connected':
     case 'accepted':
       return opened === undefined ? 'connects: a new path' : `connects: the data connection of ${hash(opened)}`;
@@ -80,6 +89,7 @@ export function linkInWords({ what, dead, from, opened }: LinkRow): string {
       return dead ? `FIN: the kernel closes what dead ${from} left open` : 'FIN: nothing more will be said';
     case 'reset sent':
     case 'reset read':
+      if (unknown) return `RST: the machine of ${from} knows no such connection any more`;
       return dead ? `RST: dead ${from} left bytes unread (ECONNRESET)` : 'RST: the path is gone, without a good-bye';
     case 'sealed':
       return 'TLS begins: what is said from here on is encrypted, and not in this log';
@@ -104,9 +114,27 @@ export function cutInWords(entry: CutRow): string {
       return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : nothing}`;
     case 'expire':
       return `${durationInWords(entry.by ?? 0)} for ${entry.who} and all its clients; what it remembered until now: ${knew ? '' : 'nothing'}`;
+    case 'silence':
+      return `SILENCE: from here the link swallows everything, both ways; what is remembered at its other end: ${knew ? '' : nothing}`;
     case 'store':
       return 'STORE LOST: everything that was written down is wiped';
   }
+}
+
+/** What went into the void, in its field's words. */
+export function healedInWords({ life, swallowed }: HealedRow): string {
+  const said = ({ datagrams, dials, ends, bytes }: HealedRow['swallowed']['client']) =>
+    [
+      ...(datagrams > 0 ? [counted(datagrams, 'datagram')] : []),
+      ...(dials > 0 ? [counted(dials, 'SYN')] : []),
+      ...(bytes > 0 ? [counted(bytes, 'byte')] : []),
+      ...(ends > 0 ? [counted(ends, 'end')] : []),
+    ].join(', ') || 'nothing';
+  return `THE LINK HEALS, and has swallowed from the client: ${said(swallowed.client)}; from ${life}: ${said(swallowed.server)}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** `A DAY PASSES`, in the largest unit that is whole. */

@@ -1,8 +1,7 @@
 // A run as sequence diagrams that a README renders: a killed server is destroyed, and its next life is created.
 
 import type { Ledger } from '../capture/ledger.ts';
-import type { CutRow, Entry, PacketRow } from '../capture/records.ts';
-import type { LinkEvent } from '../capture/trace.ts';
+import type { CutRow, Entry, LinkRow, PacketRow } from '../capture/records.ts';
 import { drawn } from '../wire/printable.ts';
 import { armInWords, eventInWords, linkInWords, noteInWords } from './events.ts';
 
@@ -70,7 +69,7 @@ export function mermaid(entries: readonly Entry[], { notes }: Ledger): string {
         break;
       case 'link':
         // Ends in good order say nothing that the next message does not.
-        if (entry.dead || !ORDERLY.has(entry.what))
+        if (entry.dead || entry.swallowed || !ORDERLY.has(entry.what))
           note(`${nameOf(entry.from)}: ${linkInWords(entry)}`, nameOf(entry.from));
         break;
       case 'cut':
@@ -82,6 +81,7 @@ export function mermaid(entries: readonly Entry[], { notes }: Ledger): string {
           say(`${idOf(LAB)}-x${idOf(entry.life)}: ${escaped(eventInWords(entry) ?? '')}`);
         }
         break;
+      case 'healed':
       case 'note':
       case 'gap':
         note(eventInWords(entry) ?? '', life);
@@ -99,7 +99,7 @@ export function mermaid(entries: readonly Entry[], { notes }: Ledger): string {
       return note(`${text}: ${why}`, standing.has(from) ? from : to);
     }
     // Nobody has read what is drawn with a cross.
-    const head = entry.read === false ? '-x' : entry.side === 'client' ? '->>' : '-->>';
+    const head = entry.read === false || entry.swallowed ? '-x' : entry.side === 'client' ? '->>' : '-->>';
     say(`${idOf(from)}${head}${idOf(to)}: ${escaped(text)}`);
   }
 
@@ -122,7 +122,7 @@ export function mermaidMarkdown(title: string, arms: readonly { entries: readonl
   return `## ${title}\n\n${parts.join('\n')}`;
 }
 
-const ORDERLY: ReadonlySet<LinkEvent> = new Set(['connected', 'accepted', 'fin sent', 'fin read', 'sealed']);
+const ORDERLY: ReadonlySet<LinkRow['what']> = new Set(['connected', 'accepted', 'fin sent', 'fin read', 'sealed']);
 
 /** Who kills and starts servers. */
 const LAB = 'the lab';

@@ -168,6 +168,7 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
         const talk = talkOf(entry, true);
         return begin(entry, talk);
       }
+      case 'swallowed':
       case 'refused': {
         const talk = talkOf(entry, entry.over === 'tcp');
         const comments = commentsOf(entry);
@@ -177,6 +178,8 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
         }
         // Every try comes from a port of its own, and the log does not name one that led nowhere.
         const tries = { ...talk[from], port: FIRST_REFUSED + (entry.row % MOST_REFUSED) };
+        if (entry.what === 'swallowed')
+          return emit(entry, talk, segment(tries, talk[to], { seq: 0, syn: true }), comments);
         emit(entry, talk, segment(tries, talk[to], { seq: 0, syn: true }));
         return emit(entry, talk, segment(talk[to], tries, { seq: 0, ack: 1, reset: true }), comments);
       }

@@ -4,7 +4,7 @@ import { type Account, hash, type Ledger, type Note } from '../capture/ledger.ts
 import type { CutRow, Entry, LifeRow, Numbered, PacketRow } from '../capture/records.ts';
 import type { Facts } from '../protocols/shapes.ts';
 import type { Field } from '../wire/fields.ts';
-import { armInWords, cutInWords, diedInWords, ends, GAP, lifeInWords, linkInWords } from './events.ts';
+import { armInWords, cutInWords, diedInWords, ends, GAP, healedInWords, lifeInWords, linkInWords } from './events.ts';
 import { type Line, type Look, type Span, type Style, widthOf, wrap } from './text.ts';
 
 /** `line`: rows. `default`: and the notes that say something new, with the bytes they are about. `full`: everything. */
@@ -75,6 +75,8 @@ export class TerminalLog {
         // After a cut everything is worth looking at again.
         this.said.clear();
         return this.cut(entry);
+      case 'healed':
+        return this.rule(entry, '', healedInWords(entry), 'life', true);
       case 'gap':
         return this.rule(entry, '', GAP, 'bad', true);
       case 'note':
@@ -248,10 +250,11 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
     path: `the new address in ${hash(cut.row)}`,
     store: `the wiping in ${hash(cut.row)}`,
     swap: `the swap in ${hash(cut.row)}`,
+    silence: `the silence from ${hash(cut.row)} on`,
     expire: `the passing of time in ${hash(cut.row)}`,
   }[cut.cut];
   const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
-  const who = cut.who === 'client' ? 'the server' : cut.who;
+  const who = cut.who === 'client' || cut.who === 'link' ? 'the server' : cut.who;
   const nothing = cut.unseen
     ? `  unknown: nobody can look into ${who}; what it remembered shows only in what is said after it`
     : `  nothing: ${who} remembered nothing, so there was nothing to take`;
