@@ -35,4 +35,9 @@ export const SYLLABUS: readonly Lesson[] = [
     tells: 'a letter box under your name, which a kill empties unless it is written down',
     load: async () => (await import('./mqtt.ts')).story as unknown as Story,
   },
+  {
+    protocol: 'http',
+    tells: 'one login, one cart, one client; and what a cut takes depends on where they are held',
+    load: async () => (await import('./http.ts')).story as unknown as Story,
+  },
 ];

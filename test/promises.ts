@@ -62,6 +62,7 @@ function portsIn(traces: readonly Trace[]): Set<number> {
 export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
   const begun = new Map<string, Buffer>();
   const talks = new Map<string, Seen>();
+  const framing = new Map<string, Seen>();
   const ports = portsIn(traces);
   return traces.flatMap((trace): Said[] => {
     if (trace.is !== 'bytes' || trace.who !== 'client') return [];
@@ -71,13 +72,15 @@ export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
     const { over } = trace;
     const seen: Seen = talks.get(trace.local) ?? new Map();
     talks.set(trace.local, seen);
+    const framed: Seen = framing.get(trace.local) ?? new Map();
+    framing.set(trace.local, framed);
     if (over === 'udp') return [{ side, over, bytes: chunk, seen }];
     const key = `${side} ${trace.local}`;
     const bytes = Buffer.concat([begun.get(key) ?? Buffer.alloc(0), chunk]);
     const said: Said[] = [];
     let start = 0;
     for (;;) {
-      const length = card.wire.frame(bytes, start, side);
+      const length = card.wire.frame(bytes, start, side, framed);
       if (length === undefined || start + length > bytes.length) break;
       said.push({ side, over, bytes: bytes.subarray(start, start + length), seen });
       start += length;
@@ -178,6 +181,8 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   await remove();
   const { rules } = card.designs[design] ?? {};
   if (!rules) throw new Error(`there is no ${card.name}/${design}`);
+  if (card.designs[design]?.unrepeatable) return [];
+  const { between } = card;
   const wrong: string[] = [];
   const { keeper } = await StateKeeper.open({
     rules: {
@@ -202,7 +207,13 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   const [sent, ruled] = [new Map<string, Buffer[]>(), new Map<string, Buffer[]>()];
   const put = (into: Map<string, Buffer[]>, path: string, bytes: Buffer) =>
     into.set(path, [...(into.get(path) ?? []), bytes]);
-  keeper.attach({ say: (to, bytes) => void put(ruled, to, bytes), hangUp: () => {}, does: () => {} });
+  /** What deeds come down to, where a library writes the messages: in the order in which they were decided. */
+  const deeds: [to: string, said: unknown][] = [];
+  keeper.attach({
+    say: (to, bytes) => void put(ruled, to, bytes),
+    hangUp: () => {},
+    does: (to, deed) => void (between && deeds.push([to, between.said(deed)])),
+  });
 
   const inboxes = new Map<string, Inbox<unknown>>();
   const ports = portsIn(traces);
@@ -229,12 +240,14 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
     }
     const inbox = inboxes.get(path) ?? new Inbox<unknown>(card.wire, 'client');
     inboxes.set(path, inbox);
-    keeper.hear(path, inbox.push(bytes).messages);
+    for (const message of inbox.push(bytes).messages)
+      keeper.hear(path, [between ? await between.heard(message) : message]);
   }
+  for (const [to, said] of deeds) put(ruled, to, encode(card.wire, await said));
   for (const path of new Set([...sent.keys(), ...ruled.keys()])) {
     const [real, pure] = [sent.get(path) ?? [], ruled.get(path) ?? []].map((list) =>
       // Instances that share a store roll their names from what the store holds, and all roll the same.
-      card.designs[design]?.holds === 'redis'
+      card.designs[design]?.holds === 'redis' || between
         ? undicedStream(card, list)
         : // A stream may be cut into chunks as it likes; a datagram is what it is.
           overOf(path, card.transport) === 'tcp'
@@ -253,7 +266,7 @@ function undicedStream(card: AnyCard, list: readonly Buffer[]): string {
   const seen: Seen = new Map();
   const said: string[] = [];
   for (let start = 0; start < bytes.length; ) {
-    const length = card.wire.frame(bytes, start, 'server') ?? bytes.length;
+    const length = card.wire.frame(bytes, start, 'server', seen) ?? bytes.length;
     said.push(undiced(card, { side: 'server', over: 'tcp', bytes: bytes.subarray(start, start + length), seen }));
     start += length;
   }
