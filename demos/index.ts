@@ -35,4 +35,9 @@ export const SYLLABUS: readonly Lesson[] = [
     tells: 'a letter box under your name, which a kill empties unless it is written down',
     load: async () => (await import('./mqtt.ts')).story as unknown as Story,
   },
+  {
+    protocol: 'websocket',
+    tells: 'a room is who is connected, until somebody keeps what was said and you say what you have seen',
+    load: async () => (await import('./websocket.ts')).story as unknown as Story,
+  },
 ];
