@@ -23,7 +23,14 @@ const designs: Record<'plain' | 'cookie' | 'cookie-shared', Telling> = {
       ],
       right: 2,
     },
-    claims: { forget: 'untouched', path: 'untouched', kill: 'untouched', swap: 'untouched', expire: 'untouched' },
+    claims: {
+      forget: 'untouched',
+      path: 'untouched',
+      kill: 'untouched',
+      swap: 'untouched',
+      silence: 'recovered',
+      expire: 'untouched',
+    },
     why: [
       'A query carries all that its answer needs: a name, a type and an ID. The server finds the rest in its zone.',
       'What it does count, answers per network, is lost with it. Only a flood would ask for that; nobody misses it.',
@@ -43,7 +50,14 @@ const designs: Record<'plain' | 'cookie' | 'cookie-shared', Telling> = {
       ],
       right: 1,
     },
-    claims: { forget: 'recovered', path: 'untouched', kill: 'recovered', swap: 'recovered', expire: 'recovered' },
+    claims: {
+      forget: 'recovered',
+      path: 'untouched',
+      kill: 'recovered',
+      swap: 'recovered',
+      silence: 'recovered',
+      expire: 'recovered',
+    },
     why: [
       'A cookie is a hash of the client’s address under a key. The client keeps it, so the server needs no list.',
       'The key is all that the server remembers. With another one each of its own cookies looks forged: BADCOOKIE.',
@@ -63,7 +77,14 @@ const designs: Record<'plain' | 'cookie' | 'cookie-shared', Telling> = {
       ],
       right: 0,
     },
-    claims: { forget: 'untouched', path: 'untouched', kill: 'untouched', swap: 'untouched', expire: 'recovered' },
+    claims: {
+      forget: 'untouched',
+      path: 'untouched',
+      kill: 'untouched',
+      swap: 'untouched',
+      silence: 'recovered',
+      expire: 'recovered',
+    },
     why: [
       'The same cookies as in dns/cookie; only the key comes from outside and is the same for every instance.',
       'So no instance remembers anything that another does not know: the client brings the rest along.',

@@ -21,7 +21,14 @@ const designs: Record<'memory' | 'carried', Telling> = {
       ],
       right: 2,
     },
-    claims: { forget: 'broken', path: 'broken', kill: 'broken', swap: 'broken', expire: 'untouched' },
+    claims: {
+      forget: 'broken',
+      path: 'broken',
+      kill: 'broken',
+      swap: 'broken',
+      silence: 'broken',
+      expire: 'untouched',
+    },
     why: [
       'No command says who speaks, where names are meant from, or how a file is to travel: USER, CWD and TYPE were said once.',
       'All of that is filed under the connection. It ends with it: by a kill, by another address, even at a server that lives on.',
@@ -41,7 +48,14 @@ const designs: Record<'memory' | 'carried', Telling> = {
       ],
       right: 0,
     },
-    claims: { forget: 'recovered', path: 'recovered', kill: 'recovered', swap: 'recovered', expire: 'untouched' },
+    claims: {
+      forget: 'recovered',
+      path: 'recovered',
+      kill: 'recovered',
+      swap: 'recovered',
+      silence: 'recovered',
+      expire: 'untouched',
+    },
     why: [
       'The server forgets as much as before: not one line of it is different.',
       'But whatever it was told it can be told again, by whoever has kept it: USER, PASS, CWD, TYPE, and the offset with REST.',

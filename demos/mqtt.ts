@@ -22,7 +22,7 @@ const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'a
       ],
       right: 2,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'lost', swap: 'lost', expire: 'lost' },
+    claims: { forget: 'lost', path: 'recovered', kill: 'lost', swap: 'lost', silence: 'recovered', expire: 'lost' },
     why: [
       'Subscriptions and letters are filed under the client id, so the sleeper finds them again from any address.',
       'But the process holds them. A PUBACK said “I have it”, which was true, and never “I will still have it”.',
@@ -42,7 +42,15 @@ const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'a
       ],
       right: 0,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'recovered', swap: 'lost', expire: 'lost', store: 'lost' },
+    claims: {
+      forget: 'lost',
+      path: 'recovered',
+      kill: 'recovered',
+      swap: 'lost',
+      silence: 'recovered',
+      expire: 'lost',
+      store: 'lost',
+    },
     why: [
       'The same rules as mqtt/memory; only a journal stands between a decision and the PUBACK that promises it.',
       'The next life folds the journal into the same state: the session under its client id, its letters in their order.',
@@ -58,7 +66,15 @@ const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'a
       choices: ['the three letters, in order', 'session present 0', 'session present 1, and letters later'],
       right: 0,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'recovered', swap: 'recovered', expire: 'lost', store: 'lost' },
+    claims: {
+      forget: 'lost',
+      path: 'recovered',
+      kill: 'recovered',
+      swap: 'recovered',
+      silence: 'recovered',
+      expire: 'lost',
+      store: 'lost',
+    },
     why: [
       'What a broker hears goes into a stream in Redis, and all brokers read it in the same order: they are one.',
       'A session is filed under the client id and held by none of them, so it makes no difference who is asked.',
@@ -78,7 +94,7 @@ const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'a
       ],
       right: 1,
     },
-    claims: { path: 'recovered', kill: 'lost', swap: 'lost' },
+    claims: { path: 'recovered', kill: 'lost', swap: 'lost', silence: 'recovered' },
     why: [
       'Aedes as it comes holds sessions in its process, as mqtt/memory does: the packets tell the same story.',
       'Nobody can look into it, so the log has no ledger of it: that a session was there is seen by session present 1.',
@@ -95,7 +111,7 @@ const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'a
       right: 2,
     },
     // What a kill takes depends on how far the database had come: no author can claim it.
-    claims: { path: 'recovered', swap: 'lost', store: 'lost' },
+    claims: { path: 'recovered', swap: 'lost', silence: 'recovered', store: 'lost' },
     why: [
       'The sessions are on the disk of the first instance, and another machine has another disk.',
       'A kill it can survive: but it says PUBACK before the letter is stored, so it depends on the moment.',
@@ -112,7 +128,7 @@ const designs: Record<'memory' | 'disk' | 'redis' | 'aedes' | 'aedes-level' | 'a
       right: 1,
     },
     // Whether another broker has caught up when the sleeper comes depends on the moment as well.
-    claims: { path: 'recovered', store: 'lost' },
+    claims: { path: 'recovered', silence: 'recovered', store: 'lost' },
     why: [
       'Held by a shared store: swap the broker and the sleeper finds its letters; lose the store, and they are gone.',
       'It says PUBACK before the letter is stored, so what a kill takes depends on the moment.',

@@ -60,7 +60,14 @@ export const story: Story<EchoClient> = {
         ],
         right: 1,
       },
-      claims: { forget: 'untouched', path: 'untouched', kill: 'untouched', swap: 'untouched', expire: 'untouched' },
+      claims: {
+        forget: 'untouched',
+        path: 'untouched',
+        kill: 'untouched',
+        swap: 'untouched',
+        silence: 'recovered',
+        expire: 'untouched',
+      },
       why: [
         'Each datagram carries all that its answer needs: the payload, and the address it came from.',
         'So the server files its state under nothing, and nobody holds it: there is nothing to kill.',

@@ -115,6 +115,8 @@ export class Book {
   private restarted = false;
   /** Who has said something to this life, by name, and the row of what they said last; the last {@link MET} of them. */
   private readonly met = new Map<string, number>();
+  /** Paths that a client has given up without the server's knowing, by name. A link of the lab's own makes them. */
+  private readonly forsaken = new Set<string>();
   /** The account of the last cut, while its consequences unfold. */
   private watched: Account | undefined;
   /** After a kill, until the next life shows what it was handed. */
@@ -135,6 +137,9 @@ export class Book {
         return [];
       case 'packet':
         return this.packet(entry);
+      case 'link':
+        if (entry.what === 'half-open' && entry.side === 'server') this.forsaken.add(entry.to);
+        return [];
       case 'memory':
         for (const change of entry.changes) this.remember(entry.holder, change.subject, change.after, entry.row, false);
         return [
@@ -216,7 +221,16 @@ export class Book {
         text:
           entry.to === 'nobody'
             ? 'nobody reads this: the process it is meant for is dead'
-            : 'nobody read this: it was lost on the way, or with the process it was sent to',
+            : entry.swallowed
+              ? 'the link swallowed this: nobody read it, and nobody says so'
+              : 'nobody read this: it was lost on the way, or with the process it was sent to',
+      });
+    else if (entry.swallowed)
+      found.push({
+        word: 'hint',
+        text: entry.read
+          ? 'the link swallowed this; TCP sent it again when the link had healed, and it came late'
+          : 'the link swallowed this',
       });
     return found;
   }
@@ -240,7 +254,7 @@ export class Book {
       loss &&
       `last written by ${hash(loss.written)} into ${grave?.holder}, ${grave?.leftBehind ? 'left behind' : 'gone'} with ${hash(loss.gone)}`;
     switch (op) {
-      case 'denies':
+      case 'denies': {
         if (loss) {
           const another = grave === left ? `; ${key} is another path` : '';
           return {
@@ -253,6 +267,15 @@ export class Book {
         }
         if (this.unseen && !ofClient)
           return { word: 'hint', field, cite, text: `${whose} says that it does not have ${key}: ${why}` };
+        const forsaken = byPath && this.onForsakenPath(key);
+        if (forsaken)
+          return {
+            word: 'hint',
+            field,
+            cite,
+            written: forsaken.written,
+            text: `${whose} still has ${forsaken.subject} (${forsaken.known}), last written by ${hash(forsaken.written)}, under a path that nobody speaks on any more; ${key} is another one`,
+          };
         // What the very request that is answered here has made is nothing that it could have asked for.
         if (line && !ofClient && line.began === asked)
           return {
@@ -264,6 +287,7 @@ export class Book {
         if (line)
           return { word: 'hint', field, cite, text: `${whose} has ${key}, and refuses it: nothing was lost here` };
         return { word: 'hint', field, cite, text: `${whose} never had ${key}: nothing was lost here` };
+      }
       case 'reads':
         if (line)
           return {
@@ -301,6 +325,17 @@ export class Book {
     if (!this.seesClient) return undefined;
     const own = withoutPath(key);
     return [...this.graves.values()].findLast(({ subject }) => subject !== key && withoutPath(subject) === own);
+  }
+
+  /** What this client had filed under a path that it has given up, and the server was never told. */
+  private onForsakenPath(key: string): Line | undefined {
+    const own = withoutPath(key);
+    return [...this.server.values()].find(
+      ({ subject }) =>
+        subject !== key &&
+        withoutPath(subject) === own &&
+        [...this.forsaken].some((name) => subject.endsWith(`[${name}]`)),
+    );
   }
 
   /** `asked`: a message brought it about. What goes without one goes because a path did. */
@@ -385,9 +420,9 @@ function withoutPath(subject: string): string {
   return subject.replace(/@\d+\]$/, ']');
 }
 
-/** Whether a cut takes all memory at once. A new path and the passing of time leave it to the rules what goes. */
+/** Whether a cut takes all memory at once. A new path, a silence and the passing of time leave it to the rules what goes. */
 function takes({ cut }: CutRow): boolean {
-  return cut !== 'path' && cut !== 'expire';
+  return cut !== 'path' && cut !== 'silence' && cut !== 'expire';
 }
 
 /** A row as the log numbers it. */

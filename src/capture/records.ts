@@ -6,7 +6,7 @@ import { type Facts, overOf, type Path } from '../protocols/shapes.ts';
 import { type Field, Reader, WireError } from '../wire/fields.ts';
 import { quoted } from '../wire/printable.ts';
 import type { Lean, Over, Seen, Side } from '../wire/wire.ts';
-import { type Change, DATA, type LinkEvent, type Trace } from './trace.ts';
+import { type Change, DATA, type LinkEvent, type Swallowed, type Trace } from './trace.ts';
 
 /** What one holder's memory became when a message was handled. */
 export interface MemoryChange {
@@ -22,7 +22,7 @@ export type Entry = { t_ns: number; arm: number } & (
   | ({ row: number } & Row)
 );
 
-export type Row = PacketRow | LinkRow | LifeRow | CutRow | MemoryRow | DiedRow | GapRow | NoteRow;
+export type Row = PacketRow | LinkRow | LifeRow | CutRow | HealedRow | MemoryRow | DiedRow | GapRow | NoteRow;
 
 /** One message (TCP), or one datagram (UDP). */
 export interface PacketRow {
@@ -41,6 +41,8 @@ export interface PacketRow {
   length: number;
   /** Written down when it was about to leave, and then the process was killed: nobody ever saw it. */
   unsent?: true;
+  /** Said while the link swallowed everything. If it was read all the same, it came late. */
+  swallowed?: true;
   /** Whether the other end's process has read it; undefined where that end is not tapped. */
   read?: boolean;
   fields: Field[];
@@ -53,7 +55,12 @@ export interface PacketRow {
 /** A connection begins, is refused, or ends. */
 export interface LinkRow {
   is: 'link';
-  what: LinkEvent;
+  /** `half-open`: the end it comes from holds a connection that the other has given up. */
+  what: LinkEvent | 'half-open';
+  /** Said while the link swallowed everything. */
+  swallowed?: true;
+  /** The machine of an end that has given the connection up answers for it. */
+  unknown?: true;
   from: string;
   to: string;
   /** Which end did it. */
@@ -78,8 +85,8 @@ export interface LifeRow {
 
 export interface CutRow {
   is: 'cut';
-  cut: 'kill' | 'forget' | 'path' | 'store' | 'swap' | 'expire';
-  /** Whose memory it took: a life, `client` for the path, `disk` or `redis` for the store. */
+  cut: 'kill' | 'forget' | 'path' | 'store' | 'swap' | 'silence' | 'expire';
+  /** Whose memory it took: a life, `client` for the path, `link` for a silence, `disk` or `redis` for the store. */
   who: string;
   pid?: number;
   /** The protocol event that a kill was bound to. */
@@ -92,6 +99,14 @@ export interface CutRow {
   by?: number;
   /** Nobody can look into that life: what it knew is unknown, not nothing. */
   unseen?: true;
+}
+
+/** The link passes everything again, and what it has not. */
+export interface HealedRow {
+  is: 'healed';
+  /** Who the link leads to. */
+  life: string;
+  swallowed: Swallowed;
 }
 
 /** Memory that changed without a message: a connection ended, say. */
@@ -151,6 +166,8 @@ interface Conversation {
   framed: { client: Seen; server: Seen };
   /** Ends and beginnings that have a row. */
   links: Set<string>;
+  /** One end has given it up, and the other was never told. */
+  halfOpen?: true;
 }
 
 /** A connection that a message has announced: who waits for it, and which row said so. */
@@ -203,6 +220,8 @@ export class Recorder {
   /** The port of the balancer in front, where there is one, and whose words come from its ports: back end's view → client. */
   private front: number | undefined;
   private readonly through = new Map<Path, Path>();
+  /** The link swallows everything. */
+  private silent = false;
   /** Data connections that were announced, by who waits and on which port; the last {@link CONVERSATIONS} of them. */
   private readonly awaited = new Map<string, Awaited>();
   /** How often entries were handed over. */
@@ -313,6 +332,19 @@ export class Recorder {
       case 'swapped':
         if (this.life) this.life.retired = true;
         return row({ is: 'cut', cut: 'swap', who: this.life?.who ?? '', facts: { ...this.life?.facts } });
+      case 'silenced':
+        this.silent = true;
+        return row({ is: 'cut', cut: 'silence', who: 'link', facts: { ...this.life?.facts } });
+      case 'healed':
+        this.silent = false;
+        return row({ is: 'healed', life: this.life?.who ?? '', swallowed: trace.swallowed });
+      case 'half-open': {
+        const conversation = this.conversations.get(keyOf('tcp', trace.near));
+        if (conversation) conversation.halfOpen = true;
+        const [client, server] = [this.name(trace.near), this.life?.who ?? 'nobody'];
+        const [from, to] = trace.at === 'server' ? [server, client] : [client, server];
+        return row({ is: 'link', what: 'half-open', from, to, side: trace.at });
+      }
       case 'balanced':
         this.front = trace.port;
         makeRoom(this.through);
@@ -498,8 +530,13 @@ export class Recorder {
       if (what === 'reset sent' && data) this.conversations.delete(key);
     }
     const name = this.clientName(client, data);
-    const opened = data ? { opened: data.opened } : {};
-    if (fromClient) row({ is: 'link', what, from: name, to: this.serverName(data), side: 'client', ...opened });
+    const unknown = what === 'reset sent' && this.conversations.get(key)?.halfOpen === true;
+    const more = {
+      ...(data ? { opened: data.opened } : {}),
+      ...(this.silent ? { swallowed: true as const } : {}),
+      ...(unknown ? { unknown: true as const } : {}),
+    };
+    if (fromClient) row({ is: 'link', what, from: name, to: this.serverName(data), side: 'client', ...more });
     else
       row({
         is: 'link',
@@ -508,7 +545,7 @@ export class Recorder {
         to: name,
         side: 'server',
         ...(this.life?.alive ? {} : { dead: true }),
-        ...opened,
+        ...more,
       });
   }
 
@@ -549,6 +586,7 @@ export class Recorder {
         ...explained,
         memory: [],
       };
+      if (this.silent && trace.way === 'sent') packet.swallowed = true;
       if (trace.way === 'read') packet.read = true;
       else if (byClient && !explained.malformed) packet.read = false;
       row(packet);
@@ -831,8 +869,9 @@ const raw = new WeakMap<PacketRow, Buffer>();
 /** Datagrams may be lost, so the first one with these bytes that the other end has not seen yet is the one. */
 function unread(stream: Stream, message: Buffer, way: 'sent' | 'read'): (PacketRow & { row: number }) | undefined {
   if (way === 'sent') return undefined;
+  // What was swallowed is lost, and what comes is another one that says the same.
   for (const packet of stream.packets.values())
-    if (packet.read !== true && raw.get(packet)?.equals(message)) return packet;
+    if (packet.read !== true && !packet.swallowed && raw.get(packet)?.equals(message)) return packet;
   return undefined;
 }
 

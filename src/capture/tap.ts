@@ -293,7 +293,7 @@ function link(options: TapOptions, over: Over, what: LinkEvent, local: Path, rem
 }
 
 /** The port in the arguments of `socket.connect`, in all their forms; undefined for a path on disk. */
-function portDialled(rest: unknown[]): number | undefined {
+export function portDialled(rest: unknown[]): number | undefined {
   const [first] = Array.isArray(rest[0]) ? (rest[0] as unknown[]) : rest;
   const port = typeof first === 'object' && first !== null ? (first as { port?: unknown }).port : first;
   return port === undefined || port === null || Number.isNaN(Number(port)) ? undefined : Number(port);

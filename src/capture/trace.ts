@@ -30,6 +30,12 @@ export type Trace = { t: number; who: string } & (
   | { is: 'passed'; by: number }
   /** From here on another instance is asked. */
   | { is: 'swapped' }
+  /** From here on the link swallows everything. */
+  | { is: 'silenced' }
+  /** Everything passes again. */
+  | { is: 'healed'; swallowed: Swallowed }
+  /** After a silence this end of the client's connection holds it still, and the other has given it up. */
+  | { is: 'half-open'; near: Path; at: 'client' | 'server' }
   /** The lab's balancer stands in front, on this port; what comes to it from `near` goes on from `far`. */
   | { is: 'balanced'; port: number; near?: Path; far?: Path }
   | { is: 'wiped'; facts: Facts; store?: string }
@@ -41,6 +47,9 @@ export type Trace = { t: number; who: string } & (
   | { is: 'answer'; step: number; answer: string; failed: boolean }
   | { is: 'arm'; arm: 'control' | 'severed'; cut?: string; at?: string }
 );
+
+/** What went into the void, by who said it. A dial is a SYN, an end a FIN or a reset; `bytes` are those of datagrams and connections. */
+export type Swallowed = Record<'client' | 'server', { datagrams: number; dials: number; ends: number; bytes: number }>;
 
 /** What a chunk on a data connection is called, where messages have kinds. */
 export const DATA = 'DATA';
@@ -56,6 +65,8 @@ export type LinkEvent =
   | 'connected'
   | 'accepted'
   | 'refused'
+  /** Dialled, and nothing came back: neither a connection nor a refusal. */
+  | 'swallowed'
   | 'fin sent'
   | 'fin read'
   | 'reset sent'

@@ -86,7 +86,7 @@ export async function run(args: readonly string[]): Promise<number> {
             describe: 'such as udp-echo or tcp-session/disk',
           })
           .option('cut', {
-            choices: ['kill', 'forget', 'path', 'swap', 'expire', 'store', 'none'] as const,
+            choices: ['kill', 'forget', 'path', 'swap', 'silence', 'expire', 'store', 'none'] as const,
             requiresArg: true,
             describe: 'what to sever; the story knows a good one',
           })

@@ -26,7 +26,7 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
   const rows = await matrix(picked, 1, out, { brief: true });
   out.print(...matrixLines(rows, out.look), []);
   say(
-    'forget: the live process empties its memory. path: the client comes back from another address. kill: SIGKILL, and a new process on the same port. swap: a balancer leads to another instance. expire: a lifetime passes. store: killed, and what it had written down, or a store that it shares, is wiped.',
+    'forget: the live process empties its memory. path: the client comes back from another address. kill: SIGKILL, and a new process on the same port. swap: a balancer leads to another instance. silence: the link swallows everything, then heals. expire: a lifetime passes. store: killed, and what it had written down, or a store that it shares, is wiped.',
   );
   out.print([]);
   for (const [command, what] of [

@@ -7,6 +7,7 @@ import { tap } from '../capture/tap.ts';
 import { changesBetween, clockSince, readTraces, type Trace } from '../capture/trace.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import type { Client, Facts, Json, Settings } from '../protocols/shapes.ts';
+import { holdDials } from './dials.ts';
 import { diskJournal } from './journals/disk.ts';
 import { redisStream } from './journals/redis.ts';
 import type { Host } from './lives.ts';
@@ -67,6 +68,8 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   let lives: Succession | undefined;
   let client: Client | undefined;
   let gone = false;
+  /** When the story is over: what is ended after that, the lab ends. */
+  let over = Number.POSITIVE_INFINITY;
   let fault: Error | undefined;
 
   /** Writes down how the client's own memory has changed. */
@@ -78,6 +81,8 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
     if (changes.length > 0) note({ t: clock(), who: 'client', is: 'memory', changes });
   };
 
+  // The tap stands before this, or it would not see what comes of a dial that is held.
+  const dials = cut?.is === 'silence' ? holdDials() : undefined;
   const untap = tap({
     who: 'client',
     clock,
@@ -111,7 +116,8 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         origin: String(origin),
         settings: { ...settingsFor(story.card, design, seed, store), ...options.settings },
       },
-      balanced: cut?.is === 'swap',
+      balanced: cut?.is === 'swap' || cut?.is === 'silence',
+      ...(dials ? { dials } : {}),
       calls: story.card.calls,
       ...(cut && 'on' in cut.at ? { kill: cut.at.on } : {}),
       note,
@@ -141,6 +147,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
     }
     await leave();
     await rest(lives);
+    over = clock();
   } catch (error) {
     fault = error as Error;
   }
@@ -152,6 +159,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   }
   await store?.stop();
   untap();
+  dials?.restore();
   fault ??= lives?.fault();
   const traces = all();
   await remove();
@@ -172,6 +180,8 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       case 'swap':
         await lives.swap();
         return rest(lives);
+      case 'silence':
+        return lives.silence();
       case 'expire': {
         const by = expiryOf(story);
         await lives.pass(by);
@@ -209,7 +219,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   /** Everything written down so far, by all processes, in the order in which it happened. */
   function all(): Trace[] {
     const theirs = existsSync(tracePath) ? readTraces(readFileSync(tracePath, 'utf8')) : [];
-    return [...own, ...theirs].sort((a, b) => a.t - b.t);
+    return [...own, ...theirs].filter(({ t }) => t <= over).sort((a, b) => a.t - b.t);
   }
 }
 

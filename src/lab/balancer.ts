@@ -1,14 +1,16 @@
-// A balancer of the lab's own, for the one cut in which the middle is the subject: it leads every client to one instance, until it is
-// told to lead them to another. It reads nothing of what it passes on.
+// A balancer of the lab's own, for the two cuts in which the middle is the subject: it leads every client to one instance, until it is
+// told to lead them to another (swap), or to swallow all that comes by (silence). It reads nothing of what it passes on.
 
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net from 'node:net';
 import { pathOf } from '../bounds/paths.ts';
 import { keepOut } from '../capture/tap.ts';
-import type { Trace } from '../capture/trace.ts';
+import type { Swallowed, Trace } from '../capture/trace.ts';
 import type { Path } from '../protocols/shapes.ts';
 import { bothOn } from '../sockets/listen.ts';
+import type { Dials } from './dials.ts';
+import { type Pair, pair } from './pair.ts';
 
 export interface Balancer {
   /** One port for connections and datagrams alike. */
@@ -17,6 +19,15 @@ export interface Balancer {
   lead(port: number): void;
   /** Ends every connection in good order, as a balancer does that takes an instance out, and forgets who sent datagrams. */
   drop(): Promise<void>;
+  /** From here on nothing passes in either direction: datagrams are lost, connections hear nothing, and no dial is answered. */
+  silence(): void;
+  readonly silent: boolean;
+  /** Whether a connection, or one that is being dialled, has had something said into the silence: by whoever waits on it. */
+  waitedOn(): boolean;
+  /** Everything passes again. Dials come through; of the connections that stood, see {@link AfterSilence}. */
+  heal(): void;
+  /** Answers half-open ends that have said something with a reset. */
+  answer(): void;
   close(): Promise<void>;
 }
 
@@ -27,6 +38,8 @@ export interface BalancerOptions {
   /** Told who speaks to the instance from which port: its own tap sees only the balancer. */
   note: (trace: Trace) => void;
   clock: () => number;
+  /** The client's dials, which a silence must hold back. */
+  dials?: Dials;
 }
 
 /** How long an end may take to come through, in milliseconds. */
@@ -36,10 +49,11 @@ const FAREWELL = 1_000;
 const SOURCES = 1024;
 
 /** Stands at a port of its own between the lab's one client and an instance. */
-export async function balancer({ host, port: first, note, clock }: BalancerOptions): Promise<Balancer> {
+export async function balancer({ host, port: first, note, clock, dials }: BalancerOptions): Promise<Balancer> {
   let instance = first;
-  /** The two halves of each connection. */
-  const pairs = new Map<net.Socket, net.Socket>();
+  const pairs = new Map<Pair, Path>();
+  let silent = false;
+  let swallowed = nothing();
   /** The socket on which a client's datagrams go on, filed under the client's path: what any NAT remembers. */
   const sources = new Map<Path, dgram.Socket>();
 
@@ -51,29 +65,35 @@ export async function balancer({ host, port: first, note, clock }: BalancerOptio
   server.on('connection', (near: net.Socket) => {
     const begun = clock();
     const far = keepOut(new net.Socket({ allowHalfOpen: true }));
-    pairs.set(near, far);
+    const from = pathOf(near.remoteAddress, near.remotePort);
     far.connect({ host, port: instance, noDelay: true });
     far.on('connect', () => {
       // The instance may have accepted before we hear of it, so the note is of the time when we dialled.
       const trace = { who: 'balancer', is: 'balanced', port } as const;
-      const [from, to] = [pathOf(near.remoteAddress, near.remotePort), pathOf(far.localAddress, far.localPort)];
-      note({ t: begun, ...trace, near: from, far: to });
+      note({ t: begun, ...trace, near: from, far: pathOf(far.localAddress, far.localPort) });
     });
-    near.pipe(far).pipe(near);
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      // A reset goes through as a reset; any other end has gone through the pipe.
-      one.on('error', () => other.resetAndDestroy());
-      one.on('close', () => {
-        pairs.delete(near);
-        if (!other.writableEnded) other.destroy();
-      });
-    }
+    const joined = pair(
+      near,
+      far,
+      (who, what) => {
+        if (what === 'end') swallowed[who].ends++;
+        else swallowed[who].bytes += what.bytes;
+      },
+      () => pairs.delete(joined),
+    );
+    pairs.set(joined, from);
   });
 
-  datagrams.on('message', (bytes, client) => void forward(bytes, client.address, client.port));
+  /** Whether a datagram passes. */
+  const passes = (who: 'client' | 'server', { length }: Buffer): boolean => {
+    if (!silent) return true;
+    swallowed[who].datagrams++;
+    swallowed[who].bytes += length;
+    return false;
+  };
+  datagrams.on('message', (bytes, client) => {
+    if (passes('client', bytes)) void forward(bytes, client.address, client.port);
+  });
   datagrams.on('error', () => {});
 
   async function forward(bytes: Buffer, address: string, from: number): Promise<void> {
@@ -87,7 +107,9 @@ export async function balancer({ host, port: first, note, clock }: BalancerOptio
     const source = keepOut(udp());
     sources.set(near, source);
     source.on('error', () => {});
-    source.on('message', (bytes) => datagrams.send(bytes, from, address));
+    source.on('message', (bytes) => {
+      if (passes('server', bytes)) datagrams.send(bytes, from, address);
+    });
     source.bind(0, host);
     await once(source, 'listening');
     note({ t: clock(), who: 'balancer', is: 'balanced', port, near, far: pathOf(host, source.address().port) });
@@ -95,7 +117,7 @@ export async function balancer({ host, port: first, note, clock }: BalancerOptio
   }
 
   async function drop(): Promise<void> {
-    const halves = [...pairs].flat();
+    const halves = [...pairs.keys()].flatMap(({ halves }) => halves);
     for (const source of sources.values()) source.close();
     sources.clear();
     // Whoever does not read cannot be told in good order, and is not waited for.
@@ -117,6 +139,34 @@ export async function balancer({ host, port: first, note, clock }: BalancerOptio
       instance = to;
     },
     drop,
+    silence() {
+      silent = true;
+      swallowed = nothing();
+      note({ t: clock(), who: 'link', is: 'silenced' });
+      for (const each of pairs.keys()) each.silence();
+      dials?.swallow(port, () => {
+        swallowed.client.dials++;
+        const remote = pathOf(host, port);
+        note({ t: clock(), who: 'client', is: 'link', over: 'tcp', what: 'swallowed', local: '', remote });
+      });
+    },
+    get silent() {
+      return silent;
+    },
+    waitedOn: () => (dials?.waiting ?? 0) > 0 || [...pairs.keys()].some((each) => each.spoken()),
+    heal() {
+      silent = false;
+      note({ t: clock(), who: 'link', is: 'healed', swallowed });
+      for (const [each, near] of pairs) {
+        const after = each.heal();
+        if (after === 'half-open at the server') note({ t: clock(), who: 'link', is: 'half-open', near, at: 'server' });
+        if (after === 'half-open at the client') note({ t: clock(), who: 'link', is: 'half-open', near, at: 'client' });
+      }
+      dials?.letThrough();
+    },
+    answer() {
+      for (const each of pairs.keys()) each.answer();
+    },
     async close() {
       const closed = Promise.all([once(server, 'close'), once(datagrams, 'close')]);
       server.close();
@@ -124,5 +174,12 @@ export async function balancer({ host, port: first, note, clock }: BalancerOptio
       await drop();
       await closed;
     },
+  };
+}
+
+function nothing(): Swallowed {
+  return {
+    client: { datagrams: 0, dials: 0, ends: 0, bytes: 0 },
+    server: { datagrams: 0, dials: 0, ends: 0, bytes: 0 },
   };
 }

@@ -85,6 +85,11 @@ function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
         return 'the store was not wiped';
       return undefined;
     }
+    case 'silence':
+      // Bytes, datagrams and dials alike: what nobody has said cannot have been swallowed.
+      return after.some((entry) => (entry.is === 'packet' || entry.is === 'link') && entry.swallowed)
+        ? undefined
+        : 'the silence left no trace: nobody said anything while it lasted';
     case 'expire':
       return (row.by ?? 0) > 0 ? undefined : 'the passing of time left no trace: the clock stood still';
     case 'forget':
@@ -112,6 +117,7 @@ function saidByClient(entries: readonly Entry[]): string[] {
       said.push(`${by(entry)}${entry.kind} ${entry.says}`.trimEnd());
     if (entry.is === 'link' && entry.what === 'connected') said.push(`${by(entry)}connect`);
     if (entry.is === 'link' && entry.what === 'refused') said.push(`${by(entry)}be refused`);
+    if (entry.is === 'link' && entry.what === 'swallowed') said.push(`${by(entry)}dial into silence`);
   }
   return said;
 }

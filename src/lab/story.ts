@@ -6,10 +6,11 @@ import type { KillOn } from './messages.ts';
 
 /**
  * The acts that sever state. `store`: killed, and what it had written down is wiped before it starts again. `swap`: a balancer
- * leads to another instance, which shares neither memory nor disk with the one before. `expire`: the clocks of both ends go
- * past the lifetime of what was granted; nothing else happens, and no timer of a socket runs out.
+ * leads to another instance, which shares neither memory nor disk with the one before. `silence`: the link swallows everything,
+ * for longer than anybody waits for an answer, then heals. `expire`: the clocks of both ends go past the lifetime of what was
+ * granted; nothing else happens, and no timer of a socket runs out.
  */
-export const CUTS = ['forget', 'path', 'kill', 'swap', 'expire', 'store'] as const;
+export const CUTS = ['forget', 'path', 'kill', 'swap', 'silence', 'expire', 'store'] as const;
 export type CutKind = (typeof CUTS)[number];
 
 /** The cuts that can be made. Nobody reaches into a server that is not ours, and where nothing is written down no store can be lost. */

@@ -2,12 +2,17 @@
 
 import type { Trace } from '../capture/trace.ts';
 import type { Waits } from '../protocols/shapes.ts';
-import { balancer } from './balancer.ts';
+import type { Over } from '../wire/wire.ts';
+import { type Balancer, balancer } from './balancer.ts';
+import type { Dials } from './dials.ts';
 import { beginLife, type Host, type Life, LifeError, startHost } from './lives.ts';
 import type { KillOn, LifeOptions } from './messages.ts';
 
-/** How long the lab takes silence for an answer that is merely slow, in milliseconds. */
-const SILENCE = 1_000;
+/**
+ * How long the lab waits for an answer, in milliseconds. A datagram may be lost, and then nobody says so. On a stream every end is
+ * heard, and what a link swallows the lab knows: so there it is longer than any step may take, and only bounds what comes after them.
+ */
+const OVERDUE = { udp: 1_000, tcp: 15_000 };
 
 export interface SuccessionOptions {
   options: Omit<LifeOptions, 'who' | 'kill'>;
@@ -15,8 +20,10 @@ export interface SuccessionOptions {
   calls: string;
   /** Ends the first life at a protocol event. */
   kill?: KillOn;
-  /** Puts a balancer in front, for `swap`. */
+  /** Puts a balancer in front, for `swap` and `silence`. */
   balanced?: boolean;
+  /** The client's dials, for `silence`. */
+  dials?: Dials;
   note: (trace: Trace) => void;
   clock: () => number;
   host?: () => Host;
@@ -41,6 +48,8 @@ export interface Succession {
   rebirth(): Promise<void>;
   /** Another instance answers from here on. The one before lives on, and nobody is led to it. */
   swap(): Promise<void>;
+  /** The link swallows everything, until the client's patience with an answer has run out. */
+  silence(): void;
   /** How many turns of their loops both ends need to come to rest: what goes through a balancer takes more. */
   turns: number;
   stop(): Promise<void>;
@@ -53,6 +62,7 @@ export async function succession({
   calls,
   kill,
   balanced = false,
+  dials,
   note,
   clock,
   host = startHost,
@@ -72,7 +82,11 @@ export async function succession({
   /** Where the lives listen, one after another. */
   let { port } = current;
   const retired: Life[] = [];
-  const front = balanced ? await balancer({ host: options.host, port, note, clock }) : undefined;
+  const front = balanced
+    ? await balancer({ host: options.host, port, note, clock, ...(dials ? { dials } : {}) })
+    : undefined;
+  /** How many turns of their loops both ends need to come to rest. */
+  const turns = front ? 9 : 3;
 
   async function begin(at: number, on?: KillOn): Promise<Life> {
     number++;
@@ -141,26 +155,67 @@ export async function succession({
     await promise;
   }
 
+  /** A silence that is coming to its end; whoever dials again or waits for anything does so after that. */
+  let patience: Promise<void> | undefined;
+  let healing: Promise<void> | undefined;
+
+  /** Resolves when all that was said has arrived, or has been swallowed. */
+  async function quiet(): Promise<void> {
+    for (let turn = 0; turn < turns; turn++) {
+      await listening();
+      await new Promise((done) => setImmediate(done));
+    }
+  }
+
+  /**
+   * Resolves when the patience of whoever waits in the silence has run out: at once, since the silence is longer than any. It ends as
+   * soon as nobody waits for anything in it. Who asks by datagrams may ask again right after that, so it ends before; a
+   * connection is given up into the silence, so it ends after.
+   */
+  async function runOut(front: Balancer): Promise<void> {
+    await quiet();
+    patience = undefined;
+    if (!front.waitedOn()) return front.heal();
+    healing = quiet().then(() => {
+      front.heal();
+      healing = undefined;
+    });
+    // That a life does not answer any more is in `fault` by then, and whoever else waits is told as well.
+    healing.catch(() => {});
+  }
+
+  /** Resolves when there is no point in waiting any longer for what is not coming. */
+  function overdue(answered: AbortSignal, over: Over): Promise<void> {
+    return new Promise((resolve) => {
+      if (answered.aborted) return;
+      const timer = setTimeout(resolve, OVERDUE[over]);
+      answered.addEventListener('abort', () => clearTimeout(timer), { once: true });
+      // A dead server will not answer; on a stream that is heard, and to leave it before would be another story.
+      if (over === 'udp' && !current.dead()) void current.died.then(() => resolve());
+    });
+  }
+
   const waits: Waits = {
     // A real client would dial at once and again after a while. Here the first dial waits until it is certain that the server
     // is dead, and the second until the next one listens: the same story, with the same number of refusals, every time.
     async redial(attempt) {
+      await healing;
       if (attempt === 0) await current.alive();
       else await listening();
     },
-    overdue(answered) {
-      return new Promise((resolve) => {
-        const timer = setTimeout(resolve, SILENCE);
-        answered.addEventListener('abort', () => clearTimeout(timer), { once: true });
-        // A dead server will not answer; there is no point in waiting on.
-        if (!current.dead()) void current.died.then(() => resolve());
-      });
+    async overdue(answered, over = 'udp') {
+      if (front?.silent && !healing) {
+        patience ??= runOut(front);
+        return patience;
+      }
+      await healing;
+      return overdue(answered, over);
     },
   };
 
   return {
     port: front?.port ?? port,
-    turns: front ? 9 : 3,
+    turns,
     waits,
     current: () => current,
     async traceInto(path) {
@@ -168,7 +223,11 @@ export async function succession({
       await listening();
       await current.traceInto(path);
     },
-    settled: listening,
+    async settled() {
+      await healing;
+      front?.answer();
+      await listening();
+    },
     async forget() {
       const { facts, left } = await current.forget();
       note({ t: clock(), who: current.who, is: 'forgot', facts, left });
@@ -195,6 +254,10 @@ export async function succession({
       current = await begin(0);
       port = current.port;
       front.lead(port);
+    },
+    silence() {
+      if (!front) throw new Error('nobody stands in front who could swallow anything');
+      front.silence();
     },
     async stop() {
       stopping = true;

@@ -95,12 +95,15 @@ export function dice(seed: number): (below: number) => number {
   };
 }
 
+/** How long an answer may take outside the lab, in milliseconds: on a stream nothing is lost, so whoever is slow is given time. */
+const OVERDUE = { udp: 1_000, tcp: 30_000 };
+
 /** How a client waits outside the lab: with timers, each longer than the one before. */
 export const REAL_WAITS: Waits = {
   redial: (attempt) => new Promise((again) => setTimeout(again, Math.min(1000, attempt === 0 ? 0 : 25 * 2 ** attempt))),
-  overdue: (answered) =>
+  overdue: (answered, over = 'udp') =>
     new Promise((resolve) => {
-      const timer = setTimeout(resolve, 1000);
+      const timer = setTimeout(resolve, OVERDUE[over]);
       answered.addEventListener('abort', () => clearTimeout(timer), { once: true });
     }),
 };

@@ -11,7 +11,7 @@ export interface Row {
   heldBy: string;
 }
 
-const COLUMNS = ['forget', 'path', 'kill', 'swap', 'expire', 'store'];
+const COLUMNS = ['forget', 'path', 'kill', 'swap', 'silence', 'expire', 'store'];
 const STYLES: Record<string, Style> = {
   untouched: 'good',
   recovered: 'good',
@@ -64,12 +64,12 @@ export function matrixLines(rows: readonly Row[], look: Look): Line[] {
 }
 
 /** All columns in one line, and the longest of words in each. */
-const WIDE = 120;
+const WIDE = 124;
 const INDENT = '      ';
 
 /** The last cell of a line has nothing to keep away from. */
 function cell(text: string, padded: boolean): string {
-  return padded ? text.padEnd(11) : text;
+  return padded ? text.padEnd(10) : text;
 }
 
 function verdictOf(row: Row, cut: string): string {

@@ -1,7 +1,7 @@
 // Entries as a log for people: what was said, the bytes that matter, the memory they lean on.
 
 import { type Account, hash, type Ledger, type Note } from '../capture/ledger.ts';
-import type { CutRow, Entry, LifeRow, LinkRow, Numbered, PacketRow } from '../capture/records.ts';
+import type { CutRow, Entry, HealedRow, LifeRow, LinkRow, Numbered, PacketRow } from '../capture/records.ts';
 import type { Facts } from '../protocols/shapes.ts';
 import type { Field } from '../wire/fields.ts';
 import { type Line, type Look, type Span, type Style, widthOf, wrap } from './text.ts';
@@ -74,6 +74,8 @@ export class TerminalLog {
         // After a cut everything is worth looking at again.
         this.said.clear();
         return this.cut(entry);
+      case 'healed':
+        return this.rule(entry, '', healedInWords(entry), 'life', true);
       case 'gap':
         return this.rule(
           entry,
@@ -268,10 +270,11 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
     path: `the new address in ${hash(cut.row)}`,
     store: `the wiping in ${hash(cut.row)}`,
     swap: `the swap in ${hash(cut.row)}`,
+    silence: `the silence from ${hash(cut.row)} on`,
     expire: `the passing of time in ${hash(cut.row)}`,
   }[cut.cut];
   const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
-  const who = cut.who === 'client' ? 'the server' : cut.who;
+  const who = cut.who === 'client' || cut.who === 'link' ? 'the server' : cut.who;
   const nothing = cut.unseen
     ? `  unknown: nobody can look into ${who}; what it remembered shows only in what is said after it`
     : `  nothing: ${who} remembered nothing, so there was nothing to take`;
@@ -340,8 +343,15 @@ function ends({ from, to, side }: Pick<PacketRow, 'from' | 'to' | 'side'>): stri
   return side === 'server' ? `${to} ◀── ${from}` : `${from} ──▶ ${to}`;
 }
 
-function linkInWords({ what, dead, from, opened }: LinkRow): string {
+function linkInWords({ what, dead, from, to, opened, swallowed, unknown }: LinkRow): string {
+  // Whoever gives up a connection says so; only that nobody hears it.
+  if (swallowed && /sent$/.test(what))
+    return `${what === 'fin sent' ? 'FIN' : 'RST'}, swallowed: ${from} gives it up, and ${to} does not hear of it`;
   switch (what) {
+    case 'swallowed':
+      return 'SYN, swallowed: neither a connection nor a refusal comes back';
+    case 'half-open':
+      return `HALF-OPEN: ${to} has given this path up, and ${from} holds it still`;
     case 'connected':
     case 'accepted':
       return opened === undefined ? 'connects: a new path' : `connects: the data connection of ${hash(opened)}`;
@@ -354,6 +364,7 @@ function linkInWords({ what, dead, from, opened }: LinkRow): string {
       return dead ? `FIN: the kernel closes what dead ${from} left open` : 'FIN: nothing more will be said';
     case 'reset sent':
     case 'reset read':
+      if (unknown) return `RST: the machine of ${from} knows no such connection any more`;
       return dead ? `RST: dead ${from} left bytes unread (ECONNRESET)` : 'RST: the path is gone, without a good-bye';
     case 'sealed':
       return 'TLS begins: what is said from here on is encrypted, and not in this log';
@@ -378,9 +389,27 @@ function cutInWords(entry: CutRow): string {
       return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : nothing}`;
     case 'expire':
       return `${durationInWords(entry.by ?? 0)} for ${entry.who} and all its clients; what it remembered until now: ${knew ? '' : 'nothing'}`;
+    case 'silence':
+      return `SILENCE: from here the link swallows everything, both ways; what is remembered at its other end: ${knew ? '' : nothing}`;
     case 'store':
       return 'STORE LOST: everything that was written down is wiped';
   }
+}
+
+/** What went into the void, in its field's words. */
+function healedInWords({ life, swallowed }: HealedRow): string {
+  const said = ({ datagrams, dials, ends, bytes }: HealedRow['swallowed']['client']) =>
+    [
+      ...(datagrams > 0 ? [counted(datagrams, 'datagram')] : []),
+      ...(dials > 0 ? [counted(dials, 'SYN')] : []),
+      ...(bytes > 0 ? [counted(bytes, 'byte')] : []),
+      ...(ends > 0 ? [counted(ends, 'end')] : []),
+    ].join(', ') || 'nothing';
+  return `THE LINK HEALS, and has swallowed from the client: ${said(swallowed.client)}; from ${life}: ${said(swallowed.server)}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** `A DAY PASSES`, in the largest unit that is whole. */

@@ -112,8 +112,11 @@ export interface Server {
 export interface Waits {
   /** Resolves when it is worth dialling again; `attempt` counts refusals from 0. */
   redial(attempt: number): Promise<void>;
-  /** Resolves when an answer is overdue, or when `answered` aborts. */
-  overdue(answered: AbortSignal): Promise<void>;
+  /**
+   * Resolves when an answer is overdue, and perhaps when `answered` aborts. A datagram may be lost on its way, or the machine may be
+   * slow to say that nobody listens; on a stream (`tcp`) that a server is dead is heard by itself, and only a link that swallows is not.
+   */
+  overdue(answered: AbortSignal, over?: Over): Promise<void>;
 }
 
 export interface ClientOptions extends Address {

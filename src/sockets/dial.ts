@@ -3,13 +3,14 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { ClientOptions } from '../protocols/shapes.ts';
+import { patiently } from './patience.ts';
 
 /** How often a client dials in a row. */
 const DIALS = 20;
 
 /**
- * Resolves to a connection, and waits as long as it is worth between two refusals. Rejects after 20 of them. `introduced`: called
- * with the connection when it stands, before anybody else hears of it.
+ * Resolves to a connection, and waits as long as it is worth between two refusals; to hear nothing for too long is as good as one.
+ * Rejects after 20 of them. `introduced`: called with the connection when it stands, before anybody else hears of it.
  */
 export async function dialUntilAnswered(
   { host, port, waits }: Pick<ClientOptions, 'host' | 'port' | 'waits'>,
@@ -19,7 +20,10 @@ export async function dialUntilAnswered(
     const socket = connect({ host, port, noDelay: true });
     if (introduced) socket.prependOnceListener('connect', () => introduced(socket));
     try {
-      await once(socket, 'connect');
+      await patiently(once(socket, 'connect'), waits, {
+        heard: () => 0,
+        giveUp: () => socket.destroy(new Error('nothing came back')),
+      });
       return socket;
     } catch (error) {
       if (attempt >= DIALS) throw new Error(`no answer from ${host}:${port} after ${DIALS} tries`, { cause: error });

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { type Answer, decode as decodePacket, encode as encodePacket, type RecordType } from 'dns-packet';
 import { ask, openTo } from '../../sockets/ask.ts';
 import { dialUntilAnswered } from '../../sockets/dial.ts';
+import { patiently } from '../../sockets/patience.ts';
 import { crc32 } from '../../wire/crc32.ts';
 import { viewOf, WireError } from '../../wire/fields.ts';
 import { printable, quoted } from '../../wire/printable.ts';
@@ -163,7 +164,6 @@ export async function connect({ host, port, world, waits, design }: ClientOption
   /** Sends what is not answered yet in one go, and listens until all of it is or the connection ends. */
   async function converse(through: Socket, all: readonly Asked[], replies: Map<Asked, Reply>): Promise<void> {
     const inbox = new Inbox(wire, 'server');
-    const over = new AbortController();
     const closed = new Promise((gone) => through.on('close', gone));
     // Whatever went wrong, `close` follows, and all that counts is that the line is gone.
     through.on('error', () => {});
@@ -185,9 +185,7 @@ export async function connect({ host, port, world, waits, design }: ClientOption
     const waiting = all.filter((asked) => !replies.has(asked));
     through.write(Buffer.concat(waiting.map(({ bytes }) => framed(bytes))));
     // Who does not answer on a connection is left, and asked again on another one.
-    void waits.overdue(over.signal).then(() => !over.signal.aborted && through.destroy());
-    await closed;
-    over.abort();
+    await patiently(closed, waits, { heard: () => through.bytesRead, giveUp: () => through.destroy() });
     if (wrong) throw new Error(`what came back is no DNS message: ${wrong.message}`, { cause: wrong });
   }
 

@@ -4,14 +4,13 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import { enterPassiveModeIPv6, FTPError, Client as Ftp } from 'basic-ftp';
+import { patiently, type WaitedOn } from '../../sockets/patience.ts';
 import { printable } from '../../wire/printable.ts';
 import type { Client, ClientOptions } from '../shapes.ts';
 
 /** How often a client dials in a row, and how often one command may lose its connection or its log-in, before it gives up. */
 const DIALS = 20;
 const RETURNS = 5;
-/** How long a server may take to hang up after QUIT, in milliseconds. */
-const FAREWELL = 1_000;
 /** The largest file that is kept in memory, in bytes. */
 const MOST = 64 << 20;
 
@@ -43,14 +42,15 @@ export async function connect({ host, port, waits, design }: ClientOptions): Pro
   /** Dials until somebody answers. The server knows nothing of whoever comes by a new connection. */
   async function dial(): Promise<Ftp> {
     for (let attempt = 1; ; attempt++) {
-      const ftp = new Ftp();
+      // How long to wait is not for a timer of the library to say.
+      const ftp = new Ftp(0);
       ftp.prepareTransfer = enterPassiveModeIPv6;
       const welcome = ftp.connect(host, port);
       // basic-ftp says QUIT even to a server that has hung up; on a socket that is gone it cannot.
       const { socket } = ftp.ftp;
       socket.prependOnceListener('end', () => socket.destroy());
       try {
-        await welcome;
+        await patiently(welcome, waits, lineOf(ftp));
         return ftp;
       } catch (error) {
         ftp.close();
@@ -76,15 +76,16 @@ export async function connect({ host, port, waits, design }: ClientOptions): Pro
       try {
         if (!line || line.closed) {
           line = await dial();
-          if (carries) await tellAgain(line);
+          if (carries) await patiently(tellAgain(line), waits, lineOf(line));
         }
         ftp = line;
-        return await say(ftp);
+        return await patiently(say(ftp), waits, lineOf(ftp));
       } catch (error) {
         if (returns >= RETURNS || !ftp) throw error;
         if (ftp.closed && isLost(error)) await waits.redial(0);
         // The connection is the same, and the server does not know us any more.
-        else if (carries && carried.login && error instanceof FTPError && error.code === 530) await tellAgain(ftp);
+        else if (carries && carried.login && error instanceof FTPError && error.code === 530)
+          await patiently(tellAgain(ftp), waits, lineOf(ftp));
         else throw error;
       }
     }
@@ -169,13 +170,24 @@ export async function connect({ host, port, waits, design }: ClientOptions): Pro
       line = undefined;
       if (!leaving || leaving.closed) return;
       const { socket } = leaving.ftp;
-      await leaving.send('QUIT');
+      await patiently(leaving.send('QUIT'), waits, lineOf(leaving));
       // The server hangs up now, and goes first. That is no news any more, so basic-ftp need not hear of it.
       socket.removeAllListeners().on('error', () => {});
-      socket.once('end', () => socket.destroy()).setTimeout(FAREWELL, () => socket.destroy());
+      socket.once('end', () => socket.destroy());
       const closed = once(socket, 'close');
       socket.resume();
-      await closed;
+      await patiently(closed, waits, { heard: () => 0, giveUp: () => socket.destroy() });
+    },
+  };
+}
+
+/** Both connections, as one waits on them. basic-ftp would say QUIT when it gives up; on a socket that is gone it cannot. */
+function lineOf({ ftp }: Ftp): WaitedOn {
+  return {
+    heard: () => ftp.socket.bytesRead + (ftp.dataSocket?.bytesRead ?? 0),
+    giveUp() {
+      ftp.socket.destroy();
+      ftp.close();
     },
   };
 }
@@ -184,7 +196,8 @@ export async function connect({ host, port, waits, design }: ClientOptions): Pro
 function isLost(error: unknown): boolean {
   const { code, message } = error as NodeJS.ErrnoException;
   return (
-    /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE)$/.test(String(code)) || /FIN packet|closed connection/.test(message)
+    /^(ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE)$/.test(String(code)) ||
+    /FIN packet|closed (connection|client)/.test(message)
   );
 }
 

@@ -5,14 +5,13 @@ import type { Socket } from 'node:net';
 import type { IClientOptions, IConnackPacket, MqttClient, Packet, Store } from 'mqtt';
 import { pathOf } from '../../bounds/paths.ts';
 import { dialUntilAnswered } from '../../sockets/dial.ts';
+import { patiently, type WaitedOn } from '../../sockets/patience.ts';
 import { printable, quoted } from '../../wire/printable.ts';
 import type { Client, ClientOptions, Facts } from '../shapes.ts';
 import type { QoS, Version } from './wire.ts';
 
 /** How often one request may lose its connection before the client gives up. */
 const RETURNS = 5;
-/** How long a broker may take to hang up after DISCONNECT, in milliseconds. */
-const FAREWELL = 1_000;
 /** Seconds between two packets at the most: what CONNECT promises. */
 const KEEP_ALIVE = 60;
 
@@ -169,7 +168,7 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
         accepted = resolve;
       });
       mqtt.once('connect', accepted).connect();
-      const connack = await Promise.race([answered, player.gone]);
+      const connack = await patiently(Promise.race([answered, player.gone]), waits, lineOf(player));
       mqtt.off('connect', accepted);
       if (connack) {
         player.line = 'up';
@@ -190,7 +189,7 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
         (value) => ({ value }),
         (error: Error) => ({ error }),
       );
-      const heard = await Promise.race([answer, player.gone]);
+      const heard = await patiently(Promise.race([answer, player.gone]), waits, lineOf(player));
       if (heard && 'value' in heard) return heard.value;
       if (heard && player.line === 'up') throw heard.error;
       if (returns >= RETURNS)
@@ -232,15 +231,13 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
   async function leave(player: Player, properties = {}): Promise<void> {
     const { socket } = player;
     if (player.line === 'down' || !socket) return;
-    const late = setTimeout(() => socket.destroy(), FAREWELL);
     // Both hang up after DISCONNECT, and who is first would be left to chance: so here the broker goes first.
     socket.end = () => socket;
     socket.once('end', () => Reflect.deleteProperty(socket, 'end'));
     // What is not acknowledged stays in the store; to wait for it is not to leave.
     player.mqtt.outgoing = {};
     player.mqtt.end(false, properties);
-    await player.gone;
-    clearTimeout(late);
+    await patiently(player.gone, waits, lineOf(player));
     await new Promise((turn) => setImmediate(turn));
   }
 
@@ -337,6 +334,11 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
       players.clear();
     },
   };
+}
+
+/** The connection of a player, as one waits on it. */
+function lineOf(player: Player): WaitedOn {
+  return { heard: () => player.socket?.bytesRead ?? 0, giveUp: () => player.socket?.destroy() };
 }
 
 function presence({ present }: Player): string {

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { dialUntilAnswered } from '../../sockets/dial.ts';
+import { patiently } from '../../sockets/patience.ts';
 import { crc32 } from '../../wire/crc32.ts';
 import { quoted } from '../../wire/printable.ts';
 import { encode, Inbox } from '../../wire/wire.ts';
@@ -62,10 +63,16 @@ export async function connect({ host, port, waits }: ClientOptions): Promise<Ses
   const promised = new Set<Promised>();
 
   function promise(met: Promised['met']): Promise<string> {
-    return new Promise((resolve, reject) => {
+    const kept = new Promise<string>((resolve, reject) => {
       promised.add({ met, resolve, reject });
       if (state.line.is === 'down') void reach();
       else pump();
+    });
+    return patiently(kept, waits, {
+      heard: () => ('socket' in state.line ? state.line.socket.bytesRead : 0),
+      giveUp() {
+        if ('socket' in state.line) state.line.socket.destroy();
+      },
     });
   }
 
