@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { pathOf } from '../../bounds/paths.ts';
 import { dialUntilAnswered } from '../../sockets/dial.ts';
+import { patiently, type WaitedOn } from '../../sockets/patience.ts';
 import { headerOf } from '../../wire/http.ts';
 import { printable } from '../../wire/printable.ts';
 import { encode, Inbox } from '../../wire/wire.ts';
@@ -15,8 +16,6 @@ import { chatOf, frameOf, type Message, STRANGER, wire } from './wire.ts';
 
 /** How often one request may lose its connection before the client gives up. */
 const RETURNS = 5;
-/** How long a server may take to hang up after a close, in milliseconds. */
-const FAREWELL = 1_000;
 
 /** What whoever says something is told when the room has it. */
 const SAID = 'said';
@@ -68,9 +67,8 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
     if (line.is === 'up') line.socket.write(encode(wire, { ...frame, mask: rolled(4) }));
   }
 
-  /** Resolves to what `met` makes of a message, or to undefined when the connection is gone or the answer overdue. */
+  /** Resolves to what `met` makes of a message, or to undefined when the connection is gone, or given up since nothing came by it. */
   async function until<T>(player: Player, met: (message: Message) => T | undefined): Promise<T | undefined> {
-    const over = new AbortController();
     let look = (_message: Message) => {};
     const heard = new Promise<T>((resolve) => {
       look = (message) => {
@@ -80,16 +78,14 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
     });
     player.waiting.add(look);
     try {
-      return await Promise.race([heard, player.gone, waits.overdue(over.signal).then(() => undefined)]);
+      return await patiently(Promise.race([heard, player.gone]), waits, lineOf(player));
     } finally {
       player.waiting.delete(look);
-      over.abort();
     }
   }
 
-  /** Whoever says nothing at all is given up: the connection may be open at this end alone. What has ended by itself ends first. */
-  async function giveUp({ line, gone }: Player): Promise<void> {
-    await new Promise((turn) => setImmediate(turn));
+  /** The connection is of no use any more. */
+  async function drop({ line, gone }: Player): Promise<void> {
     if (line.is === 'up') line.socket.destroy();
     await gone;
   }
@@ -102,7 +98,7 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
       ask();
       const heard = await answer;
       if (heard !== undefined) return heard;
-      await giveUp(player);
+      await drop(player);
       if (player.refusal !== undefined) throw new Error(player.refusal);
       if (returns >= RETURNS) throw new Error(`the connection was lost ${returns + 1} times in a row`);
       await waits.redial(0);
@@ -124,7 +120,7 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
       );
       attend(player, socket);
       if ((await upgrade(player, socket)) && (await enter(player))) return;
-      await giveUp(player);
+      await drop(player);
       if (player.refusal !== undefined) throw new Error(player.refusal);
       if (returns >= RETURNS) throw new Error(`the connection was lost ${returns + 1} times in a row`);
       await waits.redial(0);
@@ -249,11 +245,8 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
   /** Says that it is going, and resolves when the server has hung up, as RFC 6455 §7.1.1 has it. */
   async function goodBye(player: Player): Promise<void> {
     if (player.line.is === 'down') return;
-    const { socket } = player.line;
-    const late = setTimeout(() => socket.destroy(), FAREWELL);
     send(player, closing(1000));
-    await player.gone;
-    clearTimeout(late);
+    await patiently(player.gone, waits, lineOf(player));
     await parted(player);
   }
 
@@ -301,7 +294,7 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
         if (answer === SAID) return SAID;
         // Whom the server does not know any more comes in again, and says it again.
         if (answer !== STRANGER || returns >= RETURNS) throw new Error(`the server says: ${printable(answer, 80)}`);
-        if (!(await enter(player))) await giveUp(player);
+        if (!(await enter(player))) await drop(player);
       }
     },
 
@@ -346,4 +339,10 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
       players.clear();
     },
   };
+}
+
+/** The connection of a player, as one waits on it. */
+function lineOf({ line }: Player): WaitedOn {
+  if (line.is === 'down') return { heard: () => 0, giveUp: () => {} };
+  return { heard: () => line.socket.bytesRead, giveUp: () => line.socket.destroy() };
 }

@@ -90,7 +90,7 @@ export function rulesFor(keeps: boolean, limits: Limits = LIMITS): Rules<State, 
       places: new Map(),
       rooms: new Map(
         [...rooms].flatMap(([name, room]) =>
-          room.last > 0 ? [[name, { ...room, members: new Map(), paths: [] }]] : [],
+          room.kept.size > 0 ? [[name, { ...room, members: new Map(), paths: [] }]] : [],
         ),
       ),
     }),
