@@ -60,6 +60,8 @@ describe.each<[protocol: string, design: string]>([
   ['mqtt', 'memory'],
   ['mqtt', 'disk'],
   ...(peer('redis-server') ? [['mqtt', 'redis'] as [string, string]] : []),
+  ['websocket', 'memory'],
+  ['websocket', 'resume'],
 ])('%s/%s', (protocol, design) => {
   let entries: Entry[];
   let book: Ledger;

@@ -14,6 +14,7 @@ import { asking, said } from './frames.ts';
 
 export interface Served extends Server {
   facts(): Facts;
+  forget(): Promise<Facts>;
 }
 
 /** Serves until the test is over. */
@@ -22,7 +23,7 @@ export async function serve(bounds: Partial<Bounds> = {}, keeps = true): Promise
   const { keeper } = await StateKeeper.open({ rules, wire, world: REAL_WORLD, transport: 'tcp' });
   const server = await serveWith(keeper, { host: '127.0.0.1', port: 0 }, bounds);
   onTestFinished(() => server.close());
-  return { ...server, facts: () => keeper.facts() };
+  return { ...server, facts: () => keeper.facts(), forget: () => keeper.forget() };
 }
 
 /** Resolves when `met` is: looked at whenever this process has nothing else to do. */
