@@ -103,6 +103,8 @@ describe('the chat', () => {
     { is: 'welcome', room: 'k', members: ['a', 'b'], last: 9, nr: 2, missed: 3, gone: 0, anew: false },
     { is: 'welcome', room: 'k', members: ['a'], last: 9, nr: 2, missed: 3, gone: 4, anew: true },
     { is: 'said', id: 1, from: 'ada', nr: 1, text: 'a "quoted" \\ ü \n' },
+    { is: 'said', id: 2, from: 'ada', nr: 2, text: 'plain ü 😀' },
+    { is: 'said', id: 3, from: 'ada', nr: 3, text: 'half \ud83d, \x7f' },
     { is: 'ack', nr: 1, id: 0 },
     { is: 'joined', name: 'bob' },
     { is: 'left', name: 'bob' },

@@ -56,10 +56,16 @@ export function chatIn(payload: Buffer): Chat | undefined {
 }
 
 function chatOf(said: Record<string, unknown>): Chat | undefined {
-  const { say, nr, id, from, text, join, as: name, after, leave, ack, joined, left, error, welcome } = said;
-  if (isText(say)) return isCount(nr, 1) ? { is: 'say', text: say, nr } : undefined;
-  if (isText(text))
-    return isCount(id, 1) && isCount(nr, 1) && isName(from) ? { is: 'said', id, from, nr, text } : undefined;
+  // What is said most is looked for first: each member that is not there takes a look as well.
+  if ('say' in said)
+    return isText(said.say) && isCount(said.nr, 1) ? { is: 'say', text: said.say, nr: said.nr } : undefined;
+  if ('text' in said) {
+    const { id, from, nr, text } = said;
+    return isText(text) && isCount(id, 1) && isCount(nr, 1) && isName(from)
+      ? { is: 'said', id, from, nr, text }
+      : undefined;
+  }
+  const { join, as: name, after, leave, ack, id, joined, left, error } = said;
   if (isCount(ack, 1)) return isCount(id, 0) ? { is: 'ack', nr: ack, id } : undefined;
   if (isName(join)) {
     if (!isName(name) || (after !== undefined && !isCount(after, 0))) return undefined;
@@ -69,11 +75,14 @@ function chatOf(said: Record<string, unknown>): Chat | undefined {
   if (isName(joined)) return { is: 'joined', name: joined };
   if (isName(left)) return { is: 'left', name: left };
   if (typeof error === 'string') return { is: 'error', why: error };
-  if (!isName(welcome)) return undefined;
-  const { members, last, missed, gone = 0, anew = false } = said;
-  if (!Array.isArray(members) || !members.every(isName) || typeof anew !== 'boolean') return undefined;
+  return welcomeOf(said);
+}
+
+function welcomeOf({ welcome, members, last, nr, missed, gone = 0, anew = false }: Record<string, unknown>) {
+  if (!isName(welcome) || !Array.isArray(members) || !members.every(isName) || typeof anew !== 'boolean')
+    return undefined;
   if (!isCount(last, 0) || !isCount(nr, 0) || !isCount(missed, 0) || !isCount(gone, 0)) return undefined;
-  return { is: 'welcome', room: welcome, members, last, nr, missed, gone, anew };
+  return { is: 'welcome' as const, room: welcome, members, last, nr, missed, gone, anew };
 }
 
 function isText(value: unknown): value is string {
@@ -92,8 +101,8 @@ function isCount(value: unknown, least: number): value is number {
 export function textOf(chat: Chat): string {
   switch (chat.is) {
     case 'said':
-      // What is said most is put together by hand: names need no escaping, since none of their characters does.
-      return `{"id":${chat.id},"from":"${chat.from}","nr":${chat.nr},"text":${JSON.stringify(chat.text)}}`;
+      // What is said most is put together by hand: names need no escaping, since none of their characters does, and few texts do.
+      return `{"id":${chat.id},"from":"${chat.from}","nr":${chat.nr},"text":${quotedText(chat.text)}}`;
     case 'join':
       return JSON.stringify({ join: chat.room, as: chat.name, after: chat.after });
     case 'say':
@@ -114,6 +123,14 @@ export function textOf(chat: Chat): string {
     case 'error':
       return JSON.stringify({ error: chat.why });
   }
+}
+
+/** What JSON takes as it is, between two quotation marks. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON escapes exactly these
+const PLAIN = /^[^"\\\u0000-\u001f\ud800-\udfff]*$/;
+
+function quotedText(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 /** The message in a few words, for a row of the log. */
