@@ -64,6 +64,8 @@ describe.each<[protocol: string, design: string, other?: Cut]>([
   ['mqtt', 'memory'],
   ['mqtt', 'disk'],
   ...(peer('redis-server') ? [['mqtt', 'redis'] as [string, string]] : []),
+  ['websocket', 'memory'],
+  ['websocket', 'resume'],
 ])('%s/%s %s', (protocol, design, other) => {
   const name = [protocol, design, ...(other ? [other.is] : [])].join('-');
   let entries: Entry[];

@@ -188,7 +188,8 @@ export function crowd(server: Server, bounds: Bounds, admitted: Admitted, manner
     hangUp(to) {
       const guest = guests.get(to);
       if (!guest || guest.leaving) return;
-      flush(guest);
+      // What others were told before this one is hung up on leaves before.
+      letOut();
       const { stream } = guest;
       guest.leaving = setTimeout(() => stream.destroy(), FAREWELL).unref();
       // What still arrives is read and dropped: unread bytes would turn our FIN into a reset that overtakes our last word. Who

@@ -24,7 +24,8 @@ export function without<P extends Entry & { is: 'packet' }>(entry: P, isChosen: 
   const fields = entry.fields.map((field) => {
     if (!isChosen(field)) return field;
     pairs.fill('??', field.start, field.end);
-    return { ...field, value: '?', show: '?' };
+    // Under a mask that is rolled by dice, the same is shown whatever the dice say.
+    return { ...field, value: '?', ...(field.veiled ? {} : { show: '?' }) };
   });
   return { ...entry, fields, hex: pairs.join('') };
 }

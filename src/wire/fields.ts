@@ -15,6 +15,8 @@ export interface Spec<V extends string | number | Buffer> {
   chance?: true;
   /** Never shown: whoever holds this value can act in the client's name. */
   secret?: true;
+  /** Its bytes lie under a mask that was rolled by dice; what they mean does not. */
+  veiled?: true;
 }
 
 /** One named stretch of a message: bytes `[start, end)`, or the bits of one byte under `mask`. */
@@ -29,6 +31,7 @@ export interface Field {
   gloss?: string;
   chance?: true;
   secret?: true;
+  veiled?: true;
 }
 
 /** The peer sent something that can never become right. `at` is the offset, in the message, of the byte that proves it. */
@@ -152,6 +155,7 @@ export class Reader {
       ...(gloss === undefined ? {} : { gloss }),
       ...(spec.chance ? { chance: true as const } : {}),
       ...(spec.secret ? { secret: true as const } : {}),
+      ...(spec.veiled ? { veiled: true as const } : {}),
     });
   }
 }

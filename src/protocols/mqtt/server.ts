@@ -2,13 +2,14 @@
 
 import { once } from 'node:events';
 import { createServer as createWebServer, type IncomingMessage } from 'node:http';
-import { type AddressInfo, createServer, isIP, type Server as Listener, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server as Listener, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
-import { pathOf, plainAddress } from '../../bounds/paths.ts';
+import { unwelcome } from '../../bounds/pages.ts';
+import { pathOf } from '../../bounds/paths.ts';
 import { WireError } from '../../wire/fields.ts';
 import { Inbox, type Seen } from '../../wire/wire.ts';
 import { type Address, type Bounds, type Keeper, type Path, type Server, SettingError } from '../shapes.ts';
@@ -222,29 +223,13 @@ function watch(stream: Duplex, seconds: number, silent: () => void): NodeJS.Time
   return timer;
 }
 
-/**
- * Why a page may not speak here, as an HTTP status; undefined when it may. A browser leads any page to this machine, and says which
- * one it comes from; a name that leads here without being this machine's own is somebody's trick (DNS rebinding).
- */
+/** Why a request may not go on in frames, as an HTTP status; undefined when it may. */
 function unwelcomePage({ headers, socket }: IncomingMessage): string | undefined {
-  const own = (host: string | undefined) =>
-    host !== undefined &&
-    (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(host) ||
-      (isIP(host.replace(/^\[|\]$/g, '')) > 0 && host.replace(/^\[|\]$/g, '') === plainAddress(socket.localAddress)));
-  if (!own(hostOf(`ws://${headers.host}`))) return '421 Misdirected Request';
-  if (headers.origin !== undefined && !own(hostOf(headers.origin))) return '403 Forbidden';
+  const why = unwelcome({ host: headers.host, origin: headers.origin, at: socket.localAddress });
+  if (why !== undefined) return why === 421 ? '421 Misdirected Request' : '403 Forbidden';
   // MQTT-6.0.0-3.
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
   return offered.includes('mqtt') ? undefined : '400 Bad Request';
-}
-
-function hostOf(url: string): string | undefined {
-  try {
-    return new URL(url).hostname;
-  } catch {
-    // `null`, or no address at all: a page of nobody we know.
-    return undefined;
-  }
 }
 
 /** A WebSocket as a stream of bytes: packets begin and end where they like, whatever the frames do (MQTT-6.0.0-2). */
