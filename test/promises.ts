@@ -61,6 +61,7 @@ function portsIn(traces: readonly Trace[]): Set<number> {
 export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
   const begun = new Map<string, Buffer>();
   const talks = new Map<string, Seen>();
+  const framing = new Map<string, Seen>();
   const ports = portsIn(traces);
   return traces.flatMap((trace): Said[] => {
     if (trace.is !== 'bytes' || trace.who !== 'client') return [];
@@ -70,13 +71,15 @@ export function saidIn(card: AnyCard, traces: readonly Trace[]): Said[] {
     const { over } = trace;
     const seen: Seen = talks.get(trace.local) ?? new Map();
     talks.set(trace.local, seen);
+    const framed: Seen = framing.get(trace.local) ?? new Map();
+    framing.set(trace.local, framed);
     if (over === 'udp') return [{ side, over, bytes: chunk, seen }];
     const key = `${side} ${trace.local}`;
     const bytes = Buffer.concat([begun.get(key) ?? Buffer.alloc(0), chunk]);
     const said: Said[] = [];
     let start = 0;
     for (;;) {
-      const length = card.wire.frame(bytes, start, side);
+      const length = card.wire.frame(bytes, start, side, framed);
       if (length === undefined || start + length > bytes.length) break;
       said.push({ side, over, bytes: bytes.subarray(start, start + length), seen });
       start += length;
@@ -252,7 +255,7 @@ function undicedStream(card: AnyCard, list: readonly Buffer[]): string {
   const seen: Seen = new Map();
   const said: string[] = [];
   for (let start = 0; start < bytes.length; ) {
-    const length = card.wire.frame(bytes, start, 'server') ?? bytes.length;
+    const length = card.wire.frame(bytes, start, 'server', seen) ?? bytes.length;
     said.push(undiced(card, { side: 'server', over: 'tcp', bytes: bytes.subarray(start, start + length), seen }));
     start += length;
   }

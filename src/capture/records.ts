@@ -147,6 +147,8 @@ interface Conversation {
   up: Stream;
   down: Stream;
   seen: Seen;
+  /** What each end needs to know to tell where messages end: the two see them at different times. */
+  framed: { client: Seen; server: Seen };
   /** Ends and beginnings that have a row. */
   links: Set<string>;
 }
@@ -429,6 +431,7 @@ export class Recorder {
         up: stream(),
         down: stream(),
         seen: new Map(),
+        framed: { client: new Map(), server: new Map() },
         links: new Set(),
         ...(data ? { data } : {}),
       };
@@ -581,7 +584,14 @@ export class Recorder {
       return;
     }
 
-    const { messages, lump } = this.framed(stream, side, over, trace.way, chunk);
+    const { messages, lump } = this.framed(
+      stream,
+      side,
+      over,
+      trace.way,
+      chunk,
+      byClient ? conversation.framed.client : conversation.framed.server,
+    );
     for (const { bytes: message, wrong } of messages) {
       const nth = stream.count[trace.way]++;
       const known = over === 'udp' ? unread(stream, message, trace.way) : stream.packets.get(nth);
@@ -631,6 +641,7 @@ export class Recorder {
     over: Over,
     way: 'sent' | 'read',
     chunk: Buffer,
+    seen: Seen,
   ): { messages: Framed[]; lump: Buffer } {
     const { wire } = this.options.card;
     if (over === 'udp') return { messages: [{ bytes: chunk }], lump: NO_BYTES };
@@ -640,7 +651,7 @@ export class Recorder {
     let start = 0;
     while (start < bytes.length) {
       try {
-        const length = wire.frame(bytes, start, side);
+        const length = wire.frame(bytes, start, side, seen);
         if (length === undefined || start + length > bytes.length) break;
         messages.push({ bytes: bytes.subarray(start, start + length) });
         start += length;

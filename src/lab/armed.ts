@@ -40,7 +40,7 @@ export function armed(
     let start = 0;
     try {
       do {
-        const length = stream ? wire.frame(whole, start, side) : whole.length;
+        const length = stream ? wire.frame(whole, start, side, seen) : whole.length;
         if (length === undefined || start + length > whole.length) break;
         const message = wire.read(new Reader(whole, { start, end: start + length }), side, over, seen);
         if (moment === kill.moment && wire.kind(message) === kill.kind && ++count === kill.nth)

@@ -38,8 +38,11 @@ export interface Wire<M> {
   /**
    * On a stream: length of the message that begins at `start`, or undefined while too little of it is here to tell or it is not whole.
    * Throws a {@link WireError} as soon as the bytes can never become a message, from the header alone.
+   *
+   * `seen` is for a protocol in which the end of an answer depends on what was asked, as in HTTP: who frames both directions of a
+   * connection gives the same for both, and asks again only for a message that was not whole.
    */
-  frame(bytes: Buffer, start: number, from: Side): number | undefined;
+  frame(bytes: Buffer, start: number, from: Side, seen?: Seen): number | undefined;
   /** Reads one whole message. Every byte is read by name. */
   read(reader: Reader, from: Side, over: Over, seen: Seen): M;
   write(writer: Writer, message: M): void;
@@ -107,7 +110,7 @@ export class Inbox<M> {
     let start = 0;
     try {
       for (;;) {
-        const length = this.wire.frame(bytes, start, this.from);
+        const length = this.wire.frame(bytes, start, this.from, this.seen);
         if (length === undefined || start + length > bytes.length) break;
         // A message of no bytes would be found again and again: such a protocol does not travel on a stream.
         if (length <= 0) throw new Error(`a message on a stream cannot be ${length} bytes long: mend frame()`);
