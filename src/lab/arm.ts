@@ -7,6 +7,7 @@ import { tap } from '../capture/tap.ts';
 import { changesBetween, clockSince, readTraces, type Trace } from '../capture/trace.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import type { Client, Facts, Json, Settings } from '../protocols/shapes.ts';
+import { type Behind, startBehind } from './behind.ts';
 import { diskJournal } from './journals/disk.ts';
 import { redisStream } from './journals/redis.ts';
 import type { Host } from './lives.ts';
@@ -63,6 +64,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const note = (trace: Trace) => void own.push(trace);
   const steps: StepResult[] = [];
   let store: Store | undefined;
+  let behind: Behind | undefined;
   const time = standingClock();
   let lives: Succession | undefined;
   let client: Client | undefined;
@@ -99,6 +101,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       ...(cut ? { cut: cut.is, at: placeInWords(cut.at) } : {}),
     });
     store = await storeFor(story.card, design, folder);
+    behind = await startBehind(story.card, { seed, origin: String(origin) }, options.host);
     lives = await succession({
       options: {
         protocol: story.protocol,
@@ -109,7 +112,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         seed,
         trace: tracePath,
         origin: String(origin),
-        settings: { ...settingsFor(story.card, design, seed, store), ...options.settings },
+        settings: { ...settingsFor(story.card, design, seed, store), ...behind?.settings, ...options.settings },
       },
       balanced: cut?.is === 'swap',
       calls: story.card.calls,
@@ -150,6 +153,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   } catch (error) {
     fault ??= error as Error;
   }
+  await behind?.stop();
   await store?.stop();
   untap();
   fault ??= lives?.fault();

@@ -9,14 +9,14 @@ const DIALS = 20;
 
 /**
  * Resolves to a connection, and waits as long as it is worth between two refusals. Rejects after 20 of them. `introduced`: called
- * with the connection when it stands, before anybody else hears of it.
+ * with the connection when it stands, before anybody else hears of it. `localAddress`: which address of this machine it comes from.
  */
 export async function dialUntilAnswered(
-  { host, port, waits }: Pick<ClientOptions, 'host' | 'port' | 'waits'>,
+  { host, port, waits, localAddress }: Pick<ClientOptions, 'host' | 'port' | 'waits'> & { localAddress?: string },
   introduced?: (socket: Socket) => void,
 ): Promise<Socket> {
   for (let attempt = 1; ; attempt++) {
-    const socket = connect({ host, port, noDelay: true });
+    const socket = connect({ host, port, noDelay: true, ...(localAddress === undefined ? {} : { localAddress }) });
     if (introduced) socket.prependOnceListener('connect', () => introduced(socket));
     try {
       await once(socket, 'connect');

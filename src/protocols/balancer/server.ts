@@ -11,6 +11,7 @@ import type { HttpMessage, Request } from '../../wire/http.ts';
 import { Inbox, type Seen } from '../../wire/wire.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
 import { hostAndPort, type Member, membersIn } from './rules/members.ts';
+import { looking } from './rules/passing-on.ts';
 import { type Deed, HOUSE, type Outcome } from './state.ts';
 import { malformed, tooSlow, wire } from './wire.ts';
 
@@ -152,7 +153,7 @@ export function serveFrom(reread?: Reread) {
         ...members.map(async ({ name, address }) => {
           const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(LOOK)]);
           // A connection of its own: one that was left over would say how the server was.
-          const answer = await exchange(address, LOOKING, undefined, signal).catch(() => undefined);
+          const answer = await exchange(address, looking(), undefined, signal).catch(() => undefined);
           return { name, well: answer !== undefined && answer.status < 500 };
         }),
       ]);
@@ -176,19 +177,6 @@ export function serveFrom(reread?: Reread) {
     };
   };
 }
-
-/** What a server is asked to see how it is. Whatever it answers, it answers; only an error of its own says that it is not well. */
-const LOOKING: Request = Object.freeze({
-  type: 'request',
-  method: 'HEAD',
-  target: '/',
-  version: '1.1',
-  headers: [
-    ['Host', '127.0.0.1'],
-    ['User-Agent', 'amnesia-balancer'],
-  ],
-  body: Buffer.alloc(0),
-});
 
 /** What the list says now; nothing where it is not in a file. */
 async function listed(reread: Reread | undefined): Promise<{ members?: Member[]; wrong?: string }> {

@@ -1,10 +1,10 @@
 // What the bytes mean: HTTP/1.1 (src/wire/http.ts), and where a request leans on what a balancer remembers.
 
 import type { Reader, WireError } from '../../wire/fields.ts';
+import { cookieOf } from '../../wire/http/cookies.ts';
 import {
   frameHttp,
   type HttpMessage,
-  headerOf,
   kindOfHttp,
   LIMITS,
   type Limits,
@@ -12,8 +12,9 @@ import {
   saysHttp,
   writeHttp,
 } from '../../wire/http.ts';
-import type { Lean, Wire } from '../../wire/wire.ts';
+import type { Lean, Side, Wire } from '../../wire/wire.ts';
 import { plain } from './rules/passing-on.ts';
+import { COOKIE } from './rules/way.ts';
 
 /** What is taken of an answer, in bytes: the balancer's own clients read what the servers behind may say. */
 const ANSWERS: Limits = { head: 2 * LIMITS.head, body: 1 << 20 };
@@ -25,8 +26,36 @@ export const wire: Wire<HttpMessage> = {
   write: writeHttp,
   kind: kindOfHttp,
   says: saysHttp,
-  leans: () => [],
+  leans: leansOf,
 };
+
+/** Only the sticky cookie shows in the bytes. What else leads a client to its server is nothing that anybody says. */
+function leansOf(message: HttpMessage, from: Side): Lean[] {
+  const isRequest = message.type === 'request' && from === 'client';
+  if (isRequest && cookieOf(message, COOKIE) !== undefined)
+    return [
+      {
+        field: `cookie.${COOKIE}`,
+        op: 'carries',
+        holder: 'packet',
+        key: `cookie[${COOKIE}]`,
+        why: 'the client itself brings along which server it belongs to: the balancer need not know',
+        cite: 'RFC 6265 §4.2',
+      },
+    ];
+  const sets = message.headers.some(([name, value]) => /^set-cookie$/i.test(name) && value.startsWith(`${COOKIE}=`));
+  if (message.type !== 'response' || !sets) return [];
+  return [
+    {
+      field: `set-cookie.${COOKIE}`,
+      op: 'writes',
+      holder: 'client',
+      key: `cookie[${COOKIE}]`,
+      why: 'from now on the client carries the way to its server',
+      cite: 'RFC 6265 §4.1',
+    },
+  ];
+}
 
 /** The answer to bytes that are no request (RFC 9110 §15.5). */
 export function malformed(error: WireError): HttpMessage {

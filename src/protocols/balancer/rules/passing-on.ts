@@ -64,6 +64,15 @@ export function passedOn(request: Request, address: string): Request {
   };
 }
 
+/** What a server is asked to see how it is. Only an error of its own (5xx), or no answer, says that it is not well. */
+export function looking(): Request {
+  const headers = [
+    ['Host', '127.0.0.1'],
+    ['User-Agent', PSEUDONYM],
+  ] as const;
+  return { type: 'request', method: 'HEAD', target: '/', version: '1.1', headers, body: Buffer.alloc(0) };
+}
+
 /** What the client is told: a server's answer, read whole and written anew. `more`: what the balancer adds to it. */
 export function answered(answer: Response, forHead: boolean, more: readonly Header[]): Response {
   const dropped = droppedOf(answer.headers);

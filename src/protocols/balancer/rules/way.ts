@@ -1,9 +1,10 @@
 // The sticky cookie: the client itself carries which server it belongs to, in a word that only the balancer can make or read.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { type Header, headerOf, type Request } from '../../../wire/http.ts';
+import { cookieOf, setCookie } from '../../../wire/http/cookies.ts';
+import type { Header, Request } from '../../../wire/http.ts';
 
-const COOKIE = 'balancer';
+export const COOKIE = 'balancer';
 const BYTES = 16;
 
 /**
@@ -16,7 +17,7 @@ export function wayTo(name: string, key: Buffer): string {
 
 /** Which of these servers the request's cookie leads to; undefined where there is none, or none that we made. */
 export function ledTo(request: Request, names: Iterable<string>, key: Buffer): string | undefined {
-  const carried = carriedBy(request);
+  const carried = cookieOf(request, COOKIE);
   if (carried === undefined) return undefined;
   const said = Buffer.from(carried);
   let found: string | undefined;
@@ -29,7 +30,7 @@ export function ledTo(request: Request, names: Iterable<string>, key: Buffer): s
 
 /** Tells the client to carry the way to this server. A session cookie: it lasts as long as the browser is open. */
 export function setWay(name: string, key: Buffer): Header {
-  return ['Set-Cookie', `${COOKIE}=${wayTo(name, key)}; Path=/; HttpOnly; SameSite=Lax`];
+  return ['Set-Cookie', setCookie(COOKIE, wayTo(name, key))];
 }
 
 /** The header lines without the balancer's own cookie: it is of no use to the servers behind. */
@@ -40,12 +41,6 @@ export function withoutWay(headers: readonly Header[]): Header[] {
     const others = pairsIn(value).filter((pair) => !isOurs(pair));
     return others.length > 0 ? [[name, others.join('; ')]] : [];
   });
-}
-
-function carriedBy(request: Request): string | undefined {
-  return pairsIn(headerOf(request, 'cookie') ?? '')
-    .find(isOurs)
-    ?.slice(COOKIE.length + 1);
 }
 
 function isOurs(pair: string): boolean {
