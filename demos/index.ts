@@ -35,4 +35,9 @@ export const SYLLABUS: readonly Lesson[] = [
     tells: 'a letter box under your name, which a kill empties unless it is written down',
     load: async () => (await import('./mqtt.ts')).story as unknown as Story,
   },
+  {
+    protocol: 'balancer',
+    tells: 'one service behind a balancer: whoever is led elsewhere is logged out',
+    load: async () => (await import('./balancer.ts')).story as unknown as Story,
+  },
 ];

@@ -14,6 +14,7 @@ import { type Entry, record } from '../src/capture/records.ts';
 import { tap } from '../src/capture/tap.ts';
 import { clockSince, type Trace } from '../src/capture/trace.ts';
 import { type Arm, playArm, settingsFor, storeFor } from '../src/lab/arm.ts';
+import { startBehind } from '../src/lab/behind.ts';
 import { StateKeeper } from '../src/lab/keeper.ts';
 import { beginLife, type Life } from '../src/lab/lives.ts';
 import type { Cut, Story } from '../src/lab/story.ts';
@@ -22,7 +23,7 @@ import { dice, REAL_WAITS, seededWorld } from '../src/lab/world.ts';
 import { type Level, TerminalLog } from '../src/log/terminal.ts';
 import { type Look, paint } from '../src/log/text.ts';
 import type { AnyCard } from '../src/protocols/index.ts';
-import { type Client, overOf } from '../src/protocols/shapes.ts';
+import { type Client, overOf, type Settings } from '../src/protocols/shapes.ts';
 import { type Field, Reader, type Stretch, viewOf } from '../src/wire/fields.ts';
 import { decode, encode, Inbox, type Over, type Seen, type Side } from '../src/wire/wire.ts';
 
@@ -173,10 +174,16 @@ function placeless(value: unknown): unknown {
   return { ...plain, bytes: viewOf(value as Stretch), start: 0, end: 0 };
 }
 
+/** What a server is told where only its rules are asked: of what stands behind it they need to know how many there are. */
+export function settingsAlone(card: AnyCard, design: string, seed: number): Settings {
+  const behind = Array.from({ length: card.behind?.count ?? 0 }, (_none, nth) => `127.0.0.1:${nth + 1}`);
+  return { ...settingsFor(card, design, seed), ...(card.behind ? { to: behind.join(',') } : {}) };
+}
+
 /** What the server sent in this run, and what its rules alone say to the same messages, in the same world. */
 export async function unruly({ story, design, seed = 1 }: Subject, traces: readonly Trace[]): Promise<string[]> {
   const { path: folder, remove } = temporaryFolder();
-  const card = (await story.card.configure?.(settingsFor(story.card, design, seed), folder)) ?? story.card;
+  const card = (await story.card.configure?.(settingsAlone(story.card, design, seed), folder)) ?? story.card;
   await remove();
   const { rules } = card.designs[design] ?? {};
   if (!rules) throw new Error(`there is no ${card.name}/${design}`);
@@ -271,6 +278,8 @@ export function isBeside({ story, design }: Subject): boolean {
 export async function living<T>({ story, design, seed = 1 }: Subject, use: (life: Life) => Promise<T>): Promise<T> {
   const { path, remove } = await temporaryFolder();
   const store = await storeFor(story.card, design, path);
+  const origin = String(process.hrtime.bigint());
+  const behind = await startBehind(story.card, { seed, origin });
   const life = await beginLife({
     protocol: story.protocol,
     design,
@@ -281,15 +290,17 @@ export async function living<T>({ story, design, seed = 1 }: Subject, use: (life
     bounds: { rate: 0, connections: 500 },
     settings: {
       ...settingsFor(story.card, design, seed, store),
+      ...behind?.settings,
       ...(story.card.takes?.includes('rate') ? { rate: '0' } : {}),
     },
     seed,
-    origin: String(process.hrtime.bigint()),
+    origin,
   });
   try {
     return await use(life);
   } finally {
     await life.stop();
+    await behind?.stop();
     await store?.stop();
     await remove();
   }

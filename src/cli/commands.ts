@@ -174,7 +174,7 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('secret', {
             type: 'string',
             requiresArg: true,
-            describe: 'dns/cookie-shared: 32 hexadecimal digits that all instances share',
+            describe: 'dns/cookie-shared, balancer/cookie: 32 hexadecimal digits that all instances share',
           })
           .option('root', { type: 'string', requiresArg: true, describe: 'ftp: the folder to serve' })
           .option('users', {
@@ -219,6 +219,17 @@ export async function run(args: readonly string[]): Promise<number> {
             type: 'string',
             requiresArg: true,
             describe: 'designs that share their state: the Redis it is in (redis://127.0.0.1:6379)',
+          })
+          .option('to', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'balancer: the servers behind it (127.0.0.1:8001,blue=127.0.0.1:8002)',
+          })
+          .option('to-file', {
+            type: 'string',
+            requiresArg: true,
+            describe:
+              'balancer: a file that lists them, one a line, read again every second; drain behind one empties it',
           })
           .option('log', { choices: LEVELS, describe: 'the live log; without it nothing is tapped' })
           .example('$0 serve udp-echo --log default', 'then: nc -u 127.0.0.1 7007')

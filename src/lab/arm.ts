@@ -37,6 +37,8 @@ export interface ArmOptions {
   pause?: (traces: Trace[]) => Promise<void>;
   /** Where processes come from. */
   host?: () => Host;
+  /** What stands behind the server, where it has been started before: it is renewed, and not stopped. */
+  behind?: Behind | undefined;
 }
 
 export interface StepResult {
@@ -101,7 +103,8 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       ...(cut ? { cut: cut.is, at: placeInWords(cut.at) } : {}),
     });
     store = await storeFor(story.card, design, folder);
-    behind = await startBehind(story.card, { seed, origin: String(origin) }, options.host);
+    await options.behind?.renew();
+    behind = options.behind ?? (await startBehind(story.card, { seed, origin: String(origin) }, options.host));
     lives = await succession({
       options: {
         protocol: story.protocol,
@@ -153,7 +156,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   } catch (error) {
     fault ??= error as Error;
   }
-  await behind?.stop();
+  if (!options.behind) await behind?.stop();
   await store?.stop();
   untap();
   fault ??= lives?.fault();

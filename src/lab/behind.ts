@@ -8,6 +8,8 @@ import type { LifeOptions } from './messages.ts';
 export interface Behind {
   /** What the server in front is told of them. */
   settings: Settings;
+  /** Has them forget everybody, so that the next run finds them as the one before did: to start others takes longer. */
+  renew(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -28,13 +30,17 @@ export async function startBehind(
     ),
   );
   const lives = begun.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  const stop = async () => void (await Promise.all(lives.map((life: Life) => life.stop())));
+  const stop = async () => void (await Promise.all(lives.map((life) => life.stop())));
   const failure = begun.find((each) => each.status === 'rejected');
   if (failure) {
     await stop();
     throw failure.reason;
   }
-  return { settings: { to: addressesOf(lives) }, stop };
+  return {
+    settings: { to: addressesOf(lives) },
+    renew: async () => void (await Promise.all(lives.map((life) => life.forget()))),
+    stop,
+  };
 }
 
 /** The list that `--to` takes. */
