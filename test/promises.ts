@@ -14,7 +14,7 @@ import { type Entry, record } from '../src/capture/records.ts';
 import { tap } from '../src/capture/tap.ts';
 import { clockSince, type Trace } from '../src/capture/trace.ts';
 import { type Arm, playArm, settingsFor, storeFor } from '../src/lab/arm.ts';
-import { startBehind } from '../src/lab/behind.ts';
+import { type Behind, startBehind } from '../src/lab/behind.ts';
 import { StateKeeper } from '../src/lab/keeper.ts';
 import { beginLife, type Life } from '../src/lab/lives.ts';
 import type { Cut, Story } from '../src/lab/story.ts';
@@ -275,7 +275,10 @@ export function isBeside({ story, design }: Subject): boolean {
 }
 
 /** A live server of this design, for as long as `use` takes. */
-export async function living<T>({ story, design, seed = 1 }: Subject, use: (life: Life) => Promise<T>): Promise<T> {
+export async function living<T>(
+  { story, design, seed = 1 }: Subject,
+  use: (life: Life, behind: Behind | undefined) => Promise<T>,
+): Promise<T> {
   const { path, remove } = await temporaryFolder();
   const store = await storeFor(story.card, design, path);
   const origin = String(process.hrtime.bigint());
@@ -297,7 +300,7 @@ export async function living<T>({ story, design, seed = 1 }: Subject, use: (life
     origin,
   });
   try {
-    return await use(life);
+    return await use(life, behind);
   } finally {
     await life.stop();
     await behind?.stop();
@@ -480,7 +483,7 @@ export function spoiled(said: readonly Said[], seed: number): Buffer[][] {
 /** Spoiled packets end their own conversation and nothing else: the same process goes on, and answers who asks well. */
 export async function unsettled(subject: Subject, said: readonly Said[], seed = 1): Promise<string[]> {
   const { card } = subject.story;
-  return living(subject, async (life) => {
+  return living(subject, async (life, behind) => {
     const wrong: string[] = [];
     const crashed: string[] = [];
     const first = await workload(subject, life);
@@ -508,7 +511,7 @@ export async function unsettled(subject: Subject, said: readonly Said[], seed = 
     }
     // Whatever the others made it remember is theirs; forgotten, the valid client must be served as the first was.
     await workload(subject, life).catch((error: Error) => void wrong.push(`it no longer answers: ${error.message}`));
-    await life.forget();
+    await Promise.all([life.forget(), behind?.renew()]);
     const last = await workload(subject, life).catch(
       (error: Error) => void wrong.push(`it no longer answers: ${error.message}`),
     );

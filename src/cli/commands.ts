@@ -12,6 +12,10 @@ const SYNC = {
   describe: 'disk designs: answer when the disk has it, or when the system has it (survives a kill, not a power cut)',
 };
 
+/** The words of `src/lab/fleet.ts`, for the same reason. */
+const POLICIES = ['round-robin', 'cookie', 'address', 'hash'] as const;
+const ACTS = ['none', 'crash', 'add', 'deploy', 'drain', 'store'] as const;
+
 /** Takes a whole number in a range, and says in words what else was given. */
 const whole =
   (name: string, least: number, most = Number.MAX_SAFE_INTEGER) =>
@@ -24,12 +28,13 @@ const whole =
 /** What a command cannot do without, and an example of it. */
 const NEEDED: Record<string, [what: string, example: string]> = {
   demo: ['a protocol', 'amnesia demo udp-echo'],
+  fleet: ['the servers behind a balancer', 'amnesia fleet http/memory'],
   serve: ['a protocol', 'amnesia serve udp-echo --log default'],
   explain: ['the number of a row', 'amnesia explain 5'],
 };
 /** Instead of a description: not to be listed. */
 const HIDDEN = false as unknown as string;
-const COMMANDS = ['list', 'demo', 'litmus', 'points', 'serve', 'explain', 'completion'];
+const COMMANDS = ['list', 'demo', 'litmus', 'points', 'fleet', 'serve', 'explain', 'completion'];
 
 /** Runs one command line and returns the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -137,6 +142,44 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('markdown', { type: 'boolean', describe: 'as a Markdown table' })
           .example('$0 points tcp-session', 'one DATA and its ACK, under every design'),
       (argv) => does(async () => (await import('./points.ts')).points(argv.protocol, argv))(),
+    )
+    .command(
+      'fleet <protocol>',
+      'three servers behind a balancer, many users, and something happens: who is logged out',
+      (to) =>
+        seed(look(to))
+          .positional('protocol', {
+            type: 'string',
+            demandOption: true,
+            ...named,
+            describe: 'the servers, such as http/memory',
+          })
+          .option('policy', {
+            choices: POLICIES,
+            array: true,
+            default: ['cookie' as const],
+            requiresArg: true,
+            describe: 'how the balancer leads; several are tried in turn',
+          })
+          .option('act', {
+            choices: ACTS,
+            array: true,
+            default: ['crash' as const],
+            requiresArg: true,
+            describe: 'what happens; deploy restarts each in turn, drain empties it before',
+          })
+          .option('users', {
+            type: 'number',
+            default: 1000,
+            requiresArg: true,
+            coerce: whole('--users', 1, 5_000),
+            describe: 'how many are at work',
+          })
+          .option('json', { type: 'boolean', describe: 'one JSON object a run' })
+          .option('markdown', { type: 'boolean', describe: 'as a Markdown table' })
+          .example('$0 fleet http/memory --act crash', 'a third of the users has to log in again')
+          .example('$0 fleet http/memory --policy cookie hash --act add', 'who moves when a server joins'),
+      (argv) => does(async () => (await import('./fleet.ts')).fleet(argv.protocol, argv))(),
     )
     .command(
       'serve <protocol>',
