@@ -36,6 +36,11 @@ export const SYLLABUS: readonly Lesson[] = [
     load: async () => (await import('./mqtt.ts')).story as unknown as Story,
   },
   {
+    protocol: 'http',
+    tells: 'one login, one cart, one client; and what a cut takes depends on where they are held',
+    load: async () => (await import('./http.ts')).story as unknown as Story,
+  },
+  {
     protocol: 'balancer',
     tells: 'one service behind a balancer: whoever is led elsewhere is logged out',
     load: async () => (await import('./balancer.ts')).story as unknown as Story,

@@ -1,6 +1,7 @@
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -74,6 +75,42 @@ describe('a connection: both ends write down what they see', () => {
     await closed(socket);
     expect(of('client', port)).toEqual(['connected', 'sent hello', 'fin sent', 'read you said hello', 'fin read']);
     expect(of('server', port)).toEqual(['accepted', 'read hello', 'sent you said hello', 'fin sent', 'fin read']);
+  });
+
+  test('a web server, which has its parser read past the socket: each request before its answer', async () => {
+    const { of } = tapped();
+    const server = http.createServer((request, response) => {
+      response.sendDate = false;
+      response.writeHead(200, { 'Content-Length': 2, Connection: 'keep-alive' }).end(request.url);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as net.AddressInfo;
+    const socket = client(port);
+    const ask = (what: string) => `GET /${what} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const say = async (bytes: string) => {
+      socket.write(bytes);
+      await once(socket, 'data');
+    };
+    await say(ask('1'));
+    await say(ask('2') + ask('3').slice(0, 9));
+    await say(ask('3').slice(9));
+    socket.end();
+    await closed(socket);
+    const answer = (what: string) =>
+      `sent HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n/${what}`;
+    expect(of('server', port)).toEqual([
+      'accepted',
+      `read ${ask('1')}`,
+      answer('1'),
+      `read ${ask('2')}${ask('3').slice(0, 9)}`,
+      answer('2'),
+      `read ${ask('3').slice(9)}`,
+      answer('3'),
+      'fin read',
+      'fin sent',
+    ]);
   });
 
   test('a server that speaks first is caught from its first byte', async () => {

@@ -2,6 +2,7 @@
 // server's source. Only sockets that come to be while it is on are tapped; when nobody listens, nothing is wrapped at all.
 
 import dgram from 'node:dgram';
+import { Server as HttpServer } from 'node:http';
 import net from 'node:net';
 import { addressOf, pathOf } from '../bounds/paths.ts';
 import type { Path } from '../protocols/shapes.ts';
@@ -67,7 +68,9 @@ export function tap(options: TapOptions): () => void {
       tapSocket(socket, options);
       ends(socket, options, 'accepted');
     }
-    return (serverEmit as Emit).call(this, event, ...rest);
+    const heard = (serverEmit as Emit).call(this, event, ...rest);
+    if (this instanceof HttpServer && socket instanceof net.Socket && lines.has(socket)) readHere(socket);
+    return heard;
   } as typeof serverEmit;
 
   net.Socket.prototype.connect = function (this: net.Socket, ...rest: unknown[]) {
@@ -181,6 +184,15 @@ function ends(socket: net.Socket, options: TapOptions, what: 'accepted' | 'conne
   line.local = pathOf(socket.localAddress, socket.localPort);
   line.remote = pathOf(socket.remoteAddress, socket.remotePort);
   link(options, 'tcp', what, line.local, line.remote);
+}
+
+/**
+ * `http.Server` has its parser read from the kernel itself, past the socket, for as long as nobody listens to that. Whoever begins to
+ * listen ends this for good, and need not go on.
+ */
+function readHere(socket: net.Socket): void {
+  const nothing = () => {};
+  socket.on('data', nothing).off('data', nothing);
 }
 
 function tapSocket(socket: net.Socket, options: TapOptions): void {
