@@ -1,6 +1,6 @@
 // The table of a fleet: one row a policy and an act, and what the users noticed.
 
-import type { Line } from './text.ts';
+import { type Line, widthOf } from './text.ts';
 
 /** What a row must have, whoever measured it. Shares from 0 to 1. */
 export interface FleetRow {
@@ -28,24 +28,24 @@ export function fleetMarkdown(rows: readonly FleetRow[]): string {
 /** As lines for a terminal of 80 columns. */
 export function fleetLines(rows: readonly FleetRow[]): Line[] {
   const table = rows.map(cellsOf);
-  const [words, numbers] = [HEAD.slice(0, 2), HEAD.slice(2)].map((half) => half.length) as [number, number];
-  const wide = HEAD.map(
-    (_head, nth) => Math.max(nth < words ? 8 : 6, ...table.map((cells) => cells[nth]?.length ?? 0)) + 1,
+  // Some heads are longer than what stands below them, and take two lines.
+  const heads = HEAD.map((head) => head.split(/ (?=\S+$)/));
+  const wide = heads.map((parts, nth) =>
+    Math.max(...[...parts, ...table.map((cells) => cells[nth] ?? '')].map(widthOf)),
   );
-  // The names of the numbers are longer than the numbers: they stand in two lines.
-  const halves = HEAD.map((head) => head.split(/ (?=\S+$)/));
   const line = (cells: readonly string[]) =>
-    `  ${cells.map((cell, nth) => (nth < words ? cell.padEnd(wide[nth] ?? 0) : cell.padStart((wide[nth] ?? 0) + 3))).join('')}`.trimEnd();
-  const above = halves.map((parts) => (parts.length > 1 ? (parts[0] ?? '') : ''));
-  const below = halves.map((parts) => parts.at(-1) ?? '');
+    ` ${cells.map((cell, nth) => ` ${nth < WORDS ? cell.padEnd(wide[nth] ?? 0) : cell.padStart(wide[nth] ?? 0)}`).join('')}`;
   return [
-    ...(numbers > 0 ? [[{ text: line(above), style: 'dim' as const }]] : []),
-    [{ text: line(below), style: 'dim' }],
+    [{ text: line(heads.map((parts) => (parts.length > 1 ? (parts[0] ?? '') : ''))), style: 'dim' }],
+    [{ text: line(heads.map((parts) => parts.at(-1) ?? '')), style: 'dim' }],
     ...table.map((cells): Line => [{ text: line(cells) }]),
     [],
     ...NOTES.map((text): Line => [{ text: `  ${text}`, style: 'dim' }]),
   ];
 }
+
+/** The first columns hold words, and the others numbers. */
+const WORDS = 2;
 
 const NOTES = [
   'logged out: users whom a server did not know at least once; of them before: before',
