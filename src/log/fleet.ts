@@ -48,8 +48,8 @@ export function fleetLines(rows: readonly FleetRow[]): Line[] {
 const WORDS = 2;
 
 const NOTES = [
-  'logged out: users whom a server did not know at least once; of them before: before',
-  'anything had happened. busiest: the busiest server by what is fair, before → after.',
+  'logged out: users whom a server did not know at least once; of them before:',
+  'before anything had happened. busiest: by what is fair, before → after.',
 ];
 
 function cellsOf(row: FleetRow): string[] {
