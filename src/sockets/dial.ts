@@ -22,6 +22,12 @@ export async function dialUntilAnswered(
       await once(socket, 'connect');
       return socket;
     } catch (error) {
+      // No waiting gives this machine another address.
+      if ((error as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL' && localAddress !== undefined)
+        throw new Error(
+          `this machine has no address ${localAddress}: give it one (macOS: sudo ifconfig lo0 alias ${localAddress})`,
+          { cause: error },
+        );
       if (attempt >= DIALS) throw new Error(`no answer from ${host}:${port} after ${DIALS} tries`, { cause: error });
       await waits.redial(attempt);
     }

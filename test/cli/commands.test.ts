@@ -42,6 +42,12 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
       'nothing is synced before an answer',
       'amnesia demo tcp-session/disk --sync os --at "write 2"',
     ],
+    ['fleet', 'fleet needs the servers behind a balancer', 'amnesia fleet http/memory'],
+    ['fleet mqtt', 'a balancer leads to servers of http', 'amnesia fleet http/memory'],
+    ['fleet http/memory --act store', 'has no shared store to lose', 'amnesia fleet http/redis'],
+    ['fleet http/memory --act quake', 'Given: "quake"', 'amnesia fleet --help'],
+    ['fleet http/memory --users 0', '--users takes one whole number from 1 to 5000', 'amnesia fleet --help'],
+    ['serve balancer', 'no server is listed', '--to 127.0.0.1:8001,127.0.0.1:8002'],
     ['demo udp-echo --step', 'there is no keyboard here', 'amnesia demo --help'],
     ['demo udp-echo --json --predict', '--predict is for a person', 'amnesia demo --help'],
     ['litmus tcp-session udp', 'there is no protocol "udp"', 'amnesia list'],
@@ -170,7 +176,7 @@ describe('help and completion', () => {
       });
       return out.trimEnd().split('\n');
     };
-    expect(await complete('')).toEqual(['list', 'demo', 'litmus', 'points', 'serve', 'explain', 'completion']);
+    expect(await complete('')).toEqual(['list', 'demo', 'litmus', 'points', 'fleet', 'serve', 'explain', 'completion']);
     expect(await complete('serve', 'tcp')).toEqual([
       'tcp-session',
       'tcp-session/memory',
