@@ -151,14 +151,17 @@ export function serveFrom(reread?: Reread) {
       const [list, ...found] = await Promise.all([
         listed(reread),
         ...members.map(async ({ name, address }) => {
-          const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(LOOK)]);
+          const late = AbortSignal.timeout(LOOK);
           // A connection of its own: one that was left over would say how the server was.
+          const signal = AbortSignal.any([closing.signal, late]);
           const answer = await exchange(address, looking(), undefined, signal).catch(() => undefined);
-          return { name, well: answer !== undefined && answer.status < 500 };
+          if (answer) return { name, is: answer.status < 500 ? 'well' : 'sick' };
+          return { name, is: late.aborted ? 'late' : 'sick' };
         }),
       ]);
-      const namesOf = (well: boolean) => found.filter((each) => each.well === well).map(({ name }) => name);
-      return { is: 'looked', well: namesOf(true), sick: namesOf(false), ...list };
+      const those = (are: string) => found.filter(({ is }) => is === are).map(({ name }) => name);
+      // Who is late may be busy: to take it out would log its users out, and lead them to others that are as busy.
+      return { is: 'looked', well: those('well'), sick: those('sick'), ...list };
     }
 
     listener.listen(at.port, at.host);

@@ -76,6 +76,7 @@ export type Outcome =
   | { is: 'failed'; failed: string[]; late: boolean; slip: Slip }
   /** The client has gone, and nobody waits for the answer any more. */
   | { is: 'abandoned'; slip: Slip }
+  /** Who has not answered in time is in neither list: it stays what it was. */
   | { is: 'looked'; well: string[]; sick: string[]; members?: Member[]; wrong?: string };
 
 /** Looks are nobody's request. */

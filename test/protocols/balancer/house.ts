@@ -29,17 +29,17 @@ export interface Backend {
 
 type Answering = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
-/** A server behind: answers every request with its own name unless told otherwise. */
+/** A server behind: answers every request with its own name unless told otherwise. `hangs`: it never says how it is. */
 export async function backend(
   name: string,
   answering: Answering = (_request, response) => void response.end(name),
-  port = 0,
+  { port = 0, hangs = false }: { port?: number; hangs?: boolean } = {},
 ): Promise<Backend> {
   const requests: Backend['requests'] = [];
   const server = createServer(async (request, response) => {
     if (request.headers['user-agent'] === 'amnesia') {
       kept.looks++;
-      response.end();
+      if (!hangs) response.end();
       return;
     }
     const chunks: Buffer[] = [];

@@ -279,9 +279,20 @@ test('a look finds who is sick, and who is well again', async () => {
   await until(({ backends }) => backends.get('1')?.health === 'sick');
   const ann = await talk(port);
   expect(bodyOf((await ann.say(asking('POST')))[0])).toBe('two');
-  const again = await backend('one again', undefined, Number(one.address.split(':')[1]));
+  const again = await backend('one again', undefined, { port: Number(one.address.split(':')[1]) });
   await until(({ backends }) => backends.get('1')?.health === 'well');
   expect(again.looks).toBeGreaterThan(0);
+});
+
+test('a server that is slow to say how it is keeps its users: slow is not dead', async () => {
+  const slow = await backend('slow', undefined, { hangs: true });
+  const two = await backend('two');
+  const { port, until } = await front('cookie', listed(slow, two));
+  const ann = await talk(port);
+  const way = cookieIn((await ann.say(asking('GET')))[0], 'balancer');
+  // The second look begins when the first has been given up.
+  await until(() => slow.looks > 1);
+  expect(bodyOf((await ann.say(asking('GET', '/', { Cookie: `balancer=${way}` })))[0])).toBe('slow');
 });
 
 test('a cookie for a dead server is answered by another one, which it leads to from then on', async () => {
