@@ -41,6 +41,11 @@ export const SYLLABUS: readonly Lesson[] = [
     load: async () => (await import('./http.ts')).story as unknown as Story,
   },
   {
+    protocol: 'balancer',
+    tells: 'one service behind a balancer: whoever is led elsewhere is logged out',
+    load: async () => (await import('./balancer.ts')).story as unknown as Story,
+  },
+  {
     protocol: 'websocket',
     tells: 'a room is who is connected, until somebody keeps what was said and you say what you have seen',
     load: async () => (await import('./websocket.ts')).story as unknown as Story,

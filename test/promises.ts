@@ -15,6 +15,7 @@ import { still, without } from '../src/capture/still.ts';
 import { tap } from '../src/capture/tap.ts';
 import { clockSince, type Trace } from '../src/capture/trace.ts';
 import { type Arm, playArm, settingsFor, storeFor } from '../src/lab/arm.ts';
+import { type Behind, startBehind } from '../src/lab/behind.ts';
 import { StateKeeper } from '../src/lab/keeper.ts';
 import { beginLife, type Life } from '../src/lab/lives.ts';
 import type { Cut, Story } from '../src/lab/story.ts';
@@ -23,7 +24,7 @@ import { dice, REAL_WAITS, seededWorld } from '../src/lab/world.ts';
 import { type Level, TerminalLog } from '../src/log/terminal.ts';
 import { type Look, paint } from '../src/log/text.ts';
 import type { AnyCard } from '../src/protocols/index.ts';
-import { type Client, overOf } from '../src/protocols/shapes.ts';
+import { type Client, overOf, type Settings } from '../src/protocols/shapes.ts';
 import { type Field, Reader, type Stretch, viewOf } from '../src/wire/fields.ts';
 import { decode, encode, Inbox, type Over, type Seen, type Side } from '../src/wire/wire.ts';
 
@@ -174,10 +175,16 @@ function placeless(value: unknown): unknown {
   return { ...plain, bytes: viewOf(value as Stretch), start: 0, end: 0 };
 }
 
+/** What a server is told where only its rules are asked: of what stands behind it they need to know how many there are. */
+export function settingsAlone(card: AnyCard, design: string, seed: number): Settings {
+  const behind = Array.from({ length: card.behind?.count ?? 0 }, (_none, nth) => `127.0.0.1:${nth + 1}`);
+  return { ...settingsFor(card, design, seed), ...(card.behind ? { to: behind.join(',') } : {}) };
+}
+
 /** What the server sent in this run, and what its rules alone say to the same messages, in the same world. */
 export async function unruly({ story, design, seed = 1 }: Subject, traces: readonly Trace[]): Promise<string[]> {
   const { path: folder, remove } = temporaryFolder();
-  const card = (await story.card.configure?.(settingsFor(story.card, design, seed), folder)) ?? story.card;
+  const card = (await story.card.configure?.(settingsAlone(story.card, design, seed), folder)) ?? story.card;
   await remove();
   const { rules } = card.designs[design] ?? {};
   if (!rules) throw new Error(`there is no ${card.name}/${design}`);
@@ -279,9 +286,14 @@ export function isBeside({ story, design }: Subject): boolean {
 }
 
 /** A live server of this design, for as long as `use` takes. */
-export async function living<T>({ story, design, seed = 1 }: Subject, use: (life: Life) => Promise<T>): Promise<T> {
+export async function living<T>(
+  { story, design, seed = 1 }: Subject,
+  use: (life: Life, behind: Behind | undefined) => Promise<T>,
+): Promise<T> {
   const { path, remove } = await temporaryFolder();
   const store = await storeFor(story.card, design, path);
+  const origin = String(process.hrtime.bigint());
+  const behind = await startBehind(story.card, { seed, origin });
   const life = await beginLife({
     protocol: story.protocol,
     design,
@@ -292,15 +304,17 @@ export async function living<T>({ story, design, seed = 1 }: Subject, use: (life
     bounds: { rate: 0, connections: 500 },
     settings: {
       ...settingsFor(story.card, design, seed, store),
+      ...behind?.settings,
       ...(story.card.takes?.includes('rate') ? { rate: '0' } : {}),
     },
     seed,
-    origin: String(process.hrtime.bigint()),
+    origin,
   });
   try {
-    return await use(life);
+    return await use(life, behind);
   } finally {
     await life.stop();
+    await behind?.stop();
     await store?.stop();
     await remove();
   }
@@ -482,7 +496,7 @@ export function spoiled(said: readonly Said[], seed: number): Buffer[][] {
 /** Spoiled packets end their own conversation and nothing else: the same process goes on, and answers who asks well. */
 export async function unsettled(subject: Subject, said: readonly Said[], seed = 1): Promise<string[]> {
   const { card } = subject.story;
-  return living(subject, async (life) => {
+  return living(subject, async (life, behind) => {
     const wrong: string[] = [];
     const crashed: string[] = [];
     const first = await workload(subject, life);
@@ -510,7 +524,7 @@ export async function unsettled(subject: Subject, said: readonly Said[], seed = 
     }
     // Whatever the others made it remember is theirs; forgotten, the valid client must be served as the first was.
     await workload(subject, life).catch((error: Error) => void wrong.push(`it no longer answers: ${error.message}`));
-    await life.forget();
+    await Promise.all([life.forget(), behind?.renew()]);
     const last = await workload(subject, life).catch(
       (error: Error) => void wrong.push(`it no longer answers: ${error.message}`),
     );

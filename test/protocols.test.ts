@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SYLLABUS } from '../demos/index.ts';
-import { type Arm, settingsFor } from '../src/lab/arm.ts';
+import type { Arm } from '../src/lab/arm.ts';
 import { judge, litmus } from '../src/lab/litmus.ts';
 import { missingStore } from '../src/lab/store.ts';
 import { cutsOf } from '../src/lab/story.ts';
@@ -17,6 +17,7 @@ import {
   printed,
   type Subject,
   saidIn,
+  settingsAlone,
   torn,
   unexplained,
   unforgotten,
@@ -62,7 +63,7 @@ describe.each(LESSONS)('$protocol', ({ protocol, story }) => {
     let control: Arm;
 
     beforeAll(async () => {
-      const configured = (await card.configure?.(settingsFor(card, design, 1), FOLDER)) ?? card;
+      const configured = (await card.configure?.(settingsAlone(card, design, 1), FOLDER)) ?? card;
       rules = configured.designs[design]?.rules;
       control = await play(subject);
     });

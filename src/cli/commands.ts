@@ -12,6 +12,10 @@ const SYNC = {
   describe: 'disk designs: answer when the disk has it, or when the system has it (survives a kill, not a power cut)',
 };
 
+/** The words of `src/lab/fleet.ts`, for the same reason. */
+const POLICIES = ['round-robin', 'cookie', 'address', 'hash'] as const;
+const ACTS = ['none', 'crash', 'add', 'deploy', 'drain', 'store'] as const;
+
 /** Takes a whole number in a range, and says in words what else was given. */
 const whole =
   (name: string, least: number, most = Number.MAX_SAFE_INTEGER) =>
@@ -24,12 +28,16 @@ const whole =
 /** What a command cannot do without, and an example of it. */
 const NEEDED: Record<string, [what: string, example: string]> = {
   demo: ['a protocol', 'amnesia demo udp-echo'],
+  fleet: ['the servers behind a balancer', 'amnesia fleet http/memory'],
   serve: ['a protocol', 'amnesia serve udp-echo --log default'],
   explain: ['the number of a row', 'amnesia explain 5'],
 };
 /** Instead of a description: not to be listed. */
 const HIDDEN = false as unknown as string;
-const COMMANDS = ['list', 'demo', 'litmus', 'points', 'serve', 'explain', 'show', 'runs', 'replay', 'completion'];
+const COMMANDS = [
+  ...['list', 'demo', 'litmus', 'points', 'fleet', 'serve'],
+  ...['explain', 'show', 'runs', 'replay', 'completion'],
+];
 
 /** Runs one command line and returns the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
@@ -154,6 +162,44 @@ export async function run(args: readonly string[]): Promise<number> {
       (argv) => does(async () => (await import('./points.ts')).points(argv.protocol, argv))(),
     )
     .command(
+      'fleet <protocol>',
+      'three servers behind a balancer, many users, and something happens: who is logged out',
+      (to) =>
+        seed(look(to))
+          .positional('protocol', {
+            type: 'string',
+            demandOption: true,
+            ...named,
+            describe: 'the servers, such as http/memory',
+          })
+          .option('policy', {
+            choices: POLICIES,
+            array: true,
+            default: ['cookie' as const],
+            requiresArg: true,
+            describe: 'how the balancer leads; several are tried in turn',
+          })
+          .option('act', {
+            choices: ACTS,
+            array: true,
+            default: ['crash' as const],
+            requiresArg: true,
+            describe: 'what happens; deploy restarts each in turn, drain empties it before',
+          })
+          .option('users', {
+            type: 'number',
+            default: 1000,
+            requiresArg: true,
+            coerce: whole('--users', 1, 5_000),
+            describe: 'how many are at work',
+          })
+          .option('json', { type: 'boolean', describe: 'one JSON object a run' })
+          .option('markdown', { type: 'boolean', describe: 'as a Markdown table' })
+          .example('$0 fleet http/memory --act crash', 'a third of the users has to log in again')
+          .example('$0 fleet http/memory --policy cookie hash --act add', 'who moves when a server joins'),
+      (argv) => does(async () => (await import('./fleet.ts')).fleet(argv.protocol, argv))(),
+    )
+    .command(
       'serve <protocol>',
       'serve your own client, with the live log if you like',
       (to) =>
@@ -189,7 +235,8 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('secret', {
             type: 'string',
             requiresArg: true,
-            describe: 'dns/cookie-shared, http/token, http/hybrid: 32 hexadecimal digits that all instances share',
+            describe:
+              'dns/cookie-shared, http/token, http/hybrid, balancer/cookie: 32 hexadecimal digits that all instances share',
           })
           .option('root', { type: 'string', requiresArg: true, describe: 'ftp: the folder to serve' })
           .option('users', {
@@ -244,6 +291,17 @@ export async function run(args: readonly string[]): Promise<number> {
             type: 'string',
             requiresArg: true,
             describe: 'designs that share their state: the Redis it is in (redis://127.0.0.1:6379)',
+          })
+          .option('to', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'balancer: the servers behind it (127.0.0.1:8001,blue=127.0.0.1:8002)',
+          })
+          .option('to-file', {
+            type: 'string',
+            requiresArg: true,
+            describe:
+              'balancer: a file that lists them, one a line, read again every second; drain behind one empties it',
           })
           .option('log', { choices: LEVELS, describe: 'the live log; without it nothing is tapped' })
           .example('$0 serve udp-echo --log default', 'then: nc -u 127.0.0.1 7007')

@@ -48,18 +48,19 @@ export interface ServeOptions {
   ws?: number | undefined;
   store?: string | undefined;
   sync?: string | undefined;
+  to?: string | undefined;
+  'to-file'?: string | undefined;
 }
 
 /** What a protocol may be told, beside where it listens. */
 const SETTINGS = [
   ...(['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key'] as const),
-  'jwt-key-file',
-  ...(['acl', 'tls', 'ws', 'store', 'sync'] as const),
+  ...(['jwt-key-file', 'acl', 'tls', 'ws', 'store', 'sync', 'to', 'to-file'] as const),
 ] as const;
 /** Where Redis listens unless it was told otherwise. */
 const STORE = 'redis://127.0.0.1:6379';
 /** Those that name a file or a folder. A list of users is one only if there is such a file. */
-const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key', 'acl', 'jwt-key-file'];
+const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key', 'acl', 'jwt-key-file', 'to-file'];
 
 /** A trace file that has grown so long, in bytes, is followed by a new one. */
 const LONG = 8 << 20;

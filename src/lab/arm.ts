@@ -7,6 +7,7 @@ import { tap } from '../capture/tap.ts';
 import { changesBetween, clockSince, readTraces, type Trace } from '../capture/trace.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import type { Client, Facts, Json, Settings } from '../protocols/shapes.ts';
+import { type Behind, startBehind } from './behind.ts';
 import { holdDials } from './dials.ts';
 import { diskJournal } from './journals/disk.ts';
 import { redisStream } from './journals/redis.ts';
@@ -37,6 +38,8 @@ export interface ArmOptions {
   pause?: (traces: Trace[]) => Promise<void>;
   /** Where processes come from. */
   host?: () => Host;
+  /** What stands behind the server, where it has been started before: it is renewed, and not stopped. */
+  behind?: Behind | undefined;
 }
 
 export interface StepResult {
@@ -64,6 +67,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const note = (trace: Trace) => void own.push(trace);
   const steps: StepResult[] = [];
   let store: Store | undefined;
+  let behind: Behind | undefined;
   const time = standingClock();
   let lives: Succession | undefined;
   let client: Client | undefined;
@@ -104,6 +108,8 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       ...(cut ? { cut: cut.is, at: placeInWords(cut.at) } : {}),
     });
     store = await storeFor(story.card, design, folder);
+    await options.behind?.renew();
+    behind = options.behind ?? (await startBehind(story.card, { seed, origin: String(origin) }, options.host));
     lives = await succession({
       options: {
         protocol: story.protocol,
@@ -114,7 +120,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         seed,
         trace: tracePath,
         origin: String(origin),
-        settings: { ...settingsFor(story.card, design, seed, store), ...options.settings },
+        settings: { ...settingsFor(story.card, design, seed, store), ...behind?.settings, ...options.settings },
       },
       balanced: cut?.is === 'swap' || cut?.is === 'silence',
       ...(dials ? { dials } : {}),
@@ -157,6 +163,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   } catch (error) {
     fault ??= error as Error;
   }
+  if (!options.behind) await behind?.stop();
   await store?.stop();
   untap();
   dials?.restore();

@@ -50,6 +50,11 @@ const FAREWELL = 1_000;
 /** Clients whose datagrams are led on; the lab has one, which may come from a few addresses. */
 const SOURCES = 1024;
 
+/** Where the client's connection comes from, where this machine may speak from there as well. */
+function comingFrom({ remoteAddress }: net.Socket, host: string): { localAddress?: string } {
+  return host.startsWith('127.') && remoteAddress?.startsWith('127.') ? { localAddress: remoteAddress } : {};
+}
+
 /** Stands at a port of its own between the lab's one client and an instance. */
 export async function balancer({ host, port: first, note, clock, dials }: BalancerOptions): Promise<Balancer> {
   let instance = first;
@@ -68,7 +73,8 @@ export async function balancer({ host, port: first, note, clock, dials }: Balanc
     const begun = clock();
     const far = keepOut(new net.Socket({ allowHalfOpen: true }));
     const from = pathOf(near.remoteAddress, near.remotePort);
-    far.connect({ host, port: instance, noDelay: true });
+    // From the address that the client comes from, as a balancer does that stands in the way: who comes from where may matter.
+    far.connect({ host, port: instance, noDelay: true, ...comingFrom(near, host) });
     far.on('connect', () => {
       // The instance may have accepted before we hear of it, so the note is of the time when we dialled.
       const trace = { who: 'balancer', is: 'balanced', port } as const;

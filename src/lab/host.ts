@@ -134,8 +134,8 @@ async function begin(options: LifeOptions): Promise<Begun> {
       sink,
       clock,
       port: () => port,
-      // What a server that is not ours dials by itself, such as its store, is no part of the story.
-      ...(design.runs ? { remotePort: () => NOWHERE } : {}),
+      // What a server that is not ours dials by itself, such as its store, is no part of the story; nor is what stands behind one of ours.
+      ...(design.runs || card.behind ? { remotePort: () => NOWHERE } : {}),
       group: { hold: (trace) => file?.hold(trace), flush: () => file?.flush() },
       ...(options.kill ? { watch: armed(card, options.kill, { sink, who, clock, port: () => port }) } : {}),
     });

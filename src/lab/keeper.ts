@@ -105,8 +105,9 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
     options: KeeperOptions<S, M, E, D, O>,
   ): Promise<{ keeper: StateKeeper<S, M, E, D, O>; notes: string[] }> {
     const { rules, journal } = options;
-    if (!journal) return { keeper: new StateKeeper(options, rules.empty()), notes: [] };
-    const { state, notes } = await journal.recover(rules.empty(), rules.apply);
+    const { state, notes } = journal
+      ? await journal.recover(rules.empty(), rules.apply)
+      : { state: rules.empty(), notes: [] };
     const keeper = new StateKeeper(options, state);
     keeper.setAlarm();
     return { keeper, notes };

@@ -6,6 +6,7 @@ import { record } from '../capture/records.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import type { Side } from '../wire/wire.ts';
 import { type Arm, playArm } from './arm.ts';
+import { type Behind, startBehind } from './behind.ts';
 import { discardHost, type Host, startHost } from './lives.ts';
 import { type Cut, type CutKind, cutsOf, middleOf, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
 
@@ -186,11 +187,13 @@ export async function litmus({
   const total = 1 + cuts.length * places.length;
   let done = 0;
   const spare = spares();
+  let behind: Behind | undefined;
   const play = async (cut?: Cut): Promise<Arm> => {
     progress?.(done++, total);
-    return playArm({ story, design, seed, origin, host: spare.take, ...(cut ? { cut } : {}) });
+    return playArm({ story, design, seed, origin, host: spare.take, behind, ...(cut ? { cut } : {}) });
   };
   try {
+    behind = await startBehind(card, { seed, origin: String(origin) });
     const control = await play();
     const results: CutResult[] = [];
     for (const cut of cuts) {
@@ -203,6 +206,7 @@ export async function litmus({
     }
     return { protocol: card.name, design, cuts: results, ...derive(results) };
   } finally {
+    await behind?.stop();
     await spare.discard();
   }
 }
@@ -233,7 +237,8 @@ export function derive(results: readonly CutResult[]): Pick<MatrixRow, 'filedUnd
   let filedUnder: MatrixRow['filedUnder'] = 'unknown';
   if (kept === true && path === true) filedUnder = 'nothing';
   if (kept === false && path === true) filedUnder = 'a name';
-  if (kept === false && path === false) filedUnder = 'the path';
+  // Also where nothing is kept: who is known by an address alone is a stranger at another one, whether anybody remembers or not.
+  if (path === false && kept !== undefined) filedUnder = 'the path';
 
   let heldBy: MatrixRow['heldBy'] = 'unknown';
   if (kill === false && kept === false) heldBy = 'the process';

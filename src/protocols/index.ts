@@ -13,6 +13,7 @@ const LOADERS = {
   ftp: async () => (await import('./ftp/index.ts')).card as AnyCard,
   mqtt: async () => (await import('./mqtt/index.ts')).card as AnyCard,
   http: async () => (await import('./http/index.ts')).card as AnyCard,
+  balancer: async () => (await import('./balancer/index.ts')).card as AnyCard,
   websocket: async () => (await import('./websocket/index.ts')).card as AnyCard,
 } satisfies Record<string, () => Promise<AnyCard>>;
 

@@ -222,6 +222,11 @@ export interface Card<S, M, E extends Json, C extends Client, D = never, O exten
   connect(options: ClientOptions): Promise<C>;
   /** The settings that every design of this protocol knows. */
   takes?: readonly string[];
+  /**
+   * What has to stand behind this server before it is of any use: so many servers of another protocol. The lab starts them for a
+   * demo, and gives their addresses as the setting `to`. Cuts are made to the server in front.
+   */
+  behind?: { protocol: string; design: string; count: number; settings?: Settings };
   /** What a person who starts this server should know of its settings, a line each. */
   opening?: readonly string[];
   /**

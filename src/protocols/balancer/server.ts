@@ -1,0 +1,237 @@
+// Where the rules meet real sockets: clients on one side, the servers behind on the other, and between them requests that are read
+// whole and written anew.
+
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request as makeRequest } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { BOUNDS } from '../../bounds/bounds.ts';
+import { crowd } from '../../bounds/connections.ts';
+import type { WireError } from '../../wire/fields.ts';
+import type { HttpMessage, Request } from '../../wire/http.ts';
+import { Inbox, type Seen } from '../../wire/wire.ts';
+import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
+import { hostAndPort, type Member, membersIn } from './rules/members.ts';
+import { looking } from './rules/passing-on.ts';
+import { type Deed, HOUSE, type Outcome } from './state.ts';
+import { malformed, tooSlow, wire } from './wire.ts';
+
+/** Reads the list of servers again. Rejects when it cannot be read. */
+export type Reread = () => Promise<string>;
+
+/** How long a server behind may take to answer, and to say how it is, in milliseconds. */
+const PATIENCE = 10_000;
+const LOOK = 3_000;
+/** The head and the body of its answer, in bytes: what is read whole has to be kept whole. */
+const HEAD = 8_192;
+const BODY = 1 << 20;
+/** Connections to each of the servers behind, kept open for whoever asks next. */
+const SOCKETS = 64;
+/** How long a request may take to arrive from its first byte to its last, in milliseconds. */
+const REQUEST = 10_000;
+
+/** One connection of a client. What is remembered of clients is not here, but in the state. */
+interface Line {
+  /** Read, and not yet heard: answers leave in the order of requests (RFC 9112 §9.3.2), so they are taken one at a time. */
+  waiting: HttpMessage[];
+  /** One is being answered. */
+  busy: boolean;
+  /** The client will say no more: it has ended its side, or said what nobody could read. */
+  over: 'no' | 'ended' | WireError;
+  /** Resumes reading. */
+  resume: (() => void) | undefined;
+  /** Ends what the servers behind are asked for this client. */
+  gone: AbortController;
+  /** Runs out on a request that does not come to its end. */
+  slow: NodeJS.Timeout | undefined;
+}
+
+/** A balancer whose list of servers is read again at each look, where it can be. What `serve` of a card is. */
+export function serveFrom(reread?: Reread) {
+  return async function serve(
+    keeper: Keeper<HttpMessage, Deed, Outcome>,
+    at: Address,
+    bounds: Partial<Bounds> = {},
+  ): Promise<Server> {
+    /** Filed under the path, as everything the keeper says and does is. */
+    const lines = new Map<Path, Line>();
+    const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS, maxFreeSockets: SOCKETS });
+    const listener = createServer({ noDelay: true, allowHalfOpen: true });
+    const closing = new AbortController();
+
+    const guests = crowd(listener, { ...BOUNDS, ...bounds }, (socket, path) => {
+      const line: Line = {
+        waiting: [],
+        busy: false,
+        over: 'no',
+        resume: undefined,
+        gone: new AbortController(),
+        slow: undefined,
+      };
+      lines.set(path, line);
+      const seen: Seen = new Map();
+      const inbox = new Inbox(wire, 'client', seen);
+
+      socket.on('data', (chunk: Buffer) => {
+        const { messages, error } = inbox.push(chunk);
+        if (messages.length > 0) guests.settled(path);
+        line.waiting.push(...messages);
+        if (error) line.over = error;
+        if (inbox.kept === 0 || messages.length > 0 || error) {
+          clearTimeout(line.slow);
+          line.slow = undefined;
+        }
+        if (inbox.kept > 0 && !line.slow) line.slow = setTimeout(() => keeper.refuse(path, tooSlow()), REQUEST).unref();
+        next(path, line);
+        // Who says more before it has heard the answer waits, and so does what it says.
+        if (line.waiting.length > 0 && !line.resume)
+          guests.hold(path, new Promise<void>((resume) => (line.resume = resume)));
+      });
+      socket.on('end', () => {
+        if (line.over === 'no') line.over = 'ended';
+        next(path, line);
+      });
+      socket.on('close', () => {
+        clearTimeout(line.slow);
+        lines.delete(path);
+        line.gone.abort();
+        keeper.part(path);
+      });
+    });
+
+    /** The rules hear the next request of a connection, once the one before is answered. */
+    function next(path: Path, line: Line): void {
+      if (line.busy) return;
+      const message = line.waiting.shift();
+      if (message) {
+        line.busy = true;
+        keeper.hear(path, [message]);
+        return;
+      }
+      line.resume?.();
+      line.resume = undefined;
+      if (line.over === 'ended') keeper.bye(path);
+      else if (line.over !== 'no') keeper.refuse(path, malformed(line.over));
+    }
+
+    keeper.attach({
+      hangUp: guests.hangUp,
+      say(to, bytes) {
+        guests.say(to, bytes);
+        const line = lines.get(to);
+        if (!line?.busy) return;
+        line.busy = false;
+        // In a turn of its own: whoever says this may have more to do with it first, such as hanging up.
+        setImmediate(() => next(to, line));
+      },
+      does(to, deed) {
+        if (deed.is === 'look') void look(deed.at).then((outcome) => keeper.learn(HOUSE, outcome));
+        else void forward(deed, lines.get(to)?.gone.signal).then((outcome) => keeper.learn(to, outcome));
+      },
+    });
+
+    async function forward(
+      { to, request, slip }: Deed & { is: 'forward' },
+      gone: AbortSignal | undefined,
+    ): Promise<Outcome> {
+      const failed: string[] = [];
+      let late = false;
+      for (const { name, address } of to) {
+        if (!gone || gone.aborted) return { is: 'abandoned', slip };
+        const signal = AbortSignal.any([gone, closing.signal, AbortSignal.timeout(PATIENCE)]);
+        const answer = await exchange(address, request, agent, signal).catch(() => undefined);
+        if (answer) return { is: 'answered', by: name, failed, ...answer, slip };
+        if (gone.aborted) return { is: 'abandoned', slip };
+        late = signal.aborted;
+        failed.push(name);
+      }
+      return { is: 'failed', failed, late, slip };
+    }
+
+    async function look(members: readonly Pick<Member, 'name' | 'address'>[]): Promise<Outcome> {
+      const [list, ...found] = await Promise.all([
+        listed(reread),
+        ...members.map(async ({ name, address }) => {
+          const late = AbortSignal.timeout(LOOK);
+          // A connection of its own: one that was left over would say how the server was.
+          const signal = AbortSignal.any([closing.signal, late]);
+          const answer = await exchange(address, looking(), undefined, signal).catch(() => undefined);
+          if (answer) return { name, is: answer.status < 500 ? 'well' : 'sick' };
+          return { name, is: late.aborted ? 'late' : 'sick' };
+        }),
+      ]);
+      const those = (are: string) => found.filter(({ is }) => is === are).map(({ name }) => name);
+      // Who is late may be busy: to take it out would log its users out, and lead them to others that are as busy.
+      return { is: 'looked', well: those('well'), sick: those('sick'), ...list };
+    }
+
+    listener.listen(at.port, at.host);
+    await once(listener, 'listening');
+
+    return {
+      port: (listener.address() as AddressInfo).port,
+      async close() {
+        const closed = once(listener, 'close');
+        listener.close();
+        guests.disperse();
+        closing.abort();
+        agent.destroy();
+        await closed;
+      },
+    };
+  };
+}
+
+/** What the list says now; nothing where it is not in a file. */
+async function listed(reread: Reread | undefined): Promise<{ members?: Member[]; wrong?: string }> {
+  if (!reread) return {};
+  return reread().then(membersIn, (error: Error) => ({ wrong: error.message }));
+}
+
+type Answer = Pick<Outcome & { is: 'answered' }, 'status' | 'reason' | 'headers' | 'body'>;
+
+/** Makes a request to a server and reads its answer whole. Rejects when that fails, ends too soon, or grows too long. */
+function exchange(
+  address: string,
+  { method, target, headers, body }: Request,
+  agent: Agent | undefined,
+  signal: AbortSignal,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asking = makeRequest(
+      {
+        ...hostAndPort(address),
+        method,
+        path: target,
+        // As an array they go out as they are, in their order; the types only know the other form.
+        headers: headers.map(([name, value]) => [name, value]) as never,
+        agent: agent ?? false,
+        maxHeaderSize: HEAD,
+        insecureHTTPParser: false,
+        signal,
+      },
+      (answer) => void wholeOf(answer).then(resolve, reject),
+    );
+    asking.on('error', reject);
+    asking.end(body);
+  });
+}
+
+async function wholeOf(answer: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    // Leaving the loop ends the connection: the rest would be of no use.
+    if (length > BODY) throw new Error(`the answer has more than ${BODY} bytes`);
+    chunks.push(chunk);
+  }
+  const { statusCode = 0, statusMessage = '', rawHeaders } = answer;
+  const headers: [string, string][] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) headers.push([rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '']);
+  return {
+    status: statusCode,
+    reason: statusMessage,
+    headers,
+    body: Buffer.concat(chunks, length).toString('latin1'),
+  };
+}

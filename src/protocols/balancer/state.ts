@@ -1,0 +1,310 @@
+// Everything this server remembers between two requests: which servers stand behind it, and what its policy needs to find the
+// same one again. What it does not remember is who logged in: that is with one of the servers.
+
+import { addressOf } from '../../bounds/paths.ts';
+import type { Header, HttpMessage, Request, Response } from '../../wire/http.ts';
+import type { Decision, Facts, Path, Rules, World } from '../shapes.ts';
+import type { Member } from './rules/members.ts';
+import { answered, keepsOpen, passedOn, plain, unfit } from './rules/passing-on.ts';
+import { choosing, type Policy } from './rules/policies.ts';
+import { ledTo, setWay, withoutWay } from './rules/way.ts';
+
+export interface Backend extends Member {
+  /** As the last look at it, or the last request to it, has shown. Well until shown otherwise. */
+  health: 'well' | 'sick';
+  /** Requests that it may be at work on: a server that drains is empty when there are none. */
+  active: number;
+}
+
+export interface State {
+  /** Filed under the server's name. A Map keeps the order in which they are listed, which is the order of turns. */
+  backends: Map<string, Backend>;
+  /** Whose turn it is among those that are well, counted from 0: filed under nothing, one number for all clients. */
+  turn: number;
+  /** Filed under the client's address. A Map keeps them in the order of their last word, so the first is the next to go. */
+  places: Map<string, { name: string; at: number }>;
+  /** When the servers are looked at next, in milliseconds since the epoch; undefined while somebody is looking. */
+  look: number | undefined;
+  /** What is wrong with the list of servers that was read last; the list before that one stands. */
+  wrong: string | undefined;
+}
+
+export type Event =
+  | { is: 'turned'; turn: number }
+  | { is: 'placed'; address: string; name: string; at: number }
+  | { is: 'dropped'; address: string }
+  | { is: 'asked'; names: string[] }
+  | { is: 'done'; names: string[] }
+  | { is: 'health'; name: string; health: 'well' | 'sick' }
+  | { is: 'listed'; members: Member[] }
+  | { is: 'misread'; wrong: string }
+  | { is: 'looking' }
+  | { is: 'looked'; next: number };
+
+/**
+ * What the rules will want to know of a request when its answer comes. It rides along with the deed and comes back with the outcome,
+ * so that nothing is remembered of a request under way.
+ */
+export type Slip = {
+  /** All that are asked, or would be. */
+  names: string[];
+  forHead: boolean;
+  keepsOpen: boolean;
+  /** The server that the client's cookie leads to. */
+  led: string | null;
+};
+
+export type Deed =
+  /** Makes the request to the first of these servers, and to the second if the first one fails. */
+  | { is: 'forward'; to: readonly Pick<Member, 'name' | 'address'>[]; request: Request; slip: Slip }
+  /** Asks each of them how it is, and reads the list of servers again where it is in a file. */
+  | { is: 'look'; at: readonly Pick<Member, 'name' | 'address'>[] };
+
+export type Outcome =
+  /** `body`: a character for each byte. `failed`: who was asked before, and failed. */
+  | {
+      is: 'answered';
+      by: string;
+      failed: string[];
+      status: number;
+      reason: string;
+      headers: [string, string][];
+      body: string;
+      slip: Slip;
+    }
+  /** Nobody has answered, or nobody in time. */
+  | { is: 'failed'; failed: string[]; late: boolean; slip: Slip }
+  /** The client has gone, and nobody waits for the answer any more. */
+  | { is: 'abandoned'; slip: Slip }
+  /** Who has not answered in time is in neither list: it stays what it was. */
+  | { is: 'looked'; well: string[]; sick: string[]; members?: Member[]; wrong?: string };
+
+/** Looks are nobody's request. */
+export const HOUSE: Path = 'house';
+
+/** From one look at the servers to the next, in milliseconds. */
+const EVERY = 1_000;
+
+/** What the rules are given: the servers that are listed when the process starts, and the key of sticky cookies. */
+export interface Given {
+  members: readonly Member[];
+  key: Buffer;
+}
+
+type Decided = Decision<HttpMessage, Event, Deed>;
+
+/** The rules of the balancer under a policy: the one choice that makes the designs differ. */
+export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, HttpMessage, Event, Deed, Outcome> {
+  const choose = choosing(policy, key);
+  const listed = new Map(members.map((member) => [member.name, member]));
+
+  return {
+    empty: () => ({
+      backends: new Map(members.map((member) => [member.name, fresh(member)])),
+      turn: 0,
+      places: new Map(),
+      look: 0,
+      wrong: undefined,
+    }),
+
+    decide(state, message, from, world) {
+      if (message.type !== 'request') return say(from, plain(400, 'Bad Request', 'This is no request.'), false);
+      const no = unfit(message);
+      if (no) return say(from, no, keepsOpen(message));
+      return forward(state, message, from, world);
+    },
+
+    learn(state, outcome, from, world) {
+      switch (outcome.is) {
+        case 'answered':
+          return answer(state, outcome, from, world);
+        case 'failed': {
+          const { failed, late, slip } = outcome;
+          const why = late
+            ? plain(504, 'Gateway Timeout', 'The server behind has not answered in time.')
+            : plain(502, 'Bad Gateway', 'The server behind has failed. Whether it did what was asked is not known.');
+          const { actions } = say(from, why, slip.keepsOpen);
+          return { events: [{ is: 'done', names: slip.names }, ...sick(state, failed)], actions };
+        }
+        case 'abandoned':
+          return { events: [{ is: 'done', names: outcome.slip.names }], actions: [] };
+        case 'looked':
+          return { events: seen(state, outcome, world), actions: [] };
+      }
+    },
+
+    due: ({ look }) => look,
+
+    pass(state, world) {
+      if (state.look === undefined || world.now() < state.look) return { events: [], actions: [] };
+      const at = [...state.backends.values()].map(({ name, address }) => ({ name, address }));
+      return { events: [{ is: 'looking' }], actions: [{ to: HOUSE, does: { is: 'look', at } }] };
+    },
+
+    apply,
+
+    // Who holds all this is the process. A balancer that outlives its memory is one that needs none.
+    lasting: () => false,
+
+    facts: (state) => facts(state, policy, listed),
+  };
+
+  function forward(state: State, request: Request, from: Path, world: World): Decided {
+    const { to, events } = choose(state, request, from, seconds(world));
+    if (to.length === 0) {
+      const wait = [['Retry-After', '1']] as const;
+      return say(from, plain(503, 'Service Unavailable', 'No server can take this now.', wait), keepsOpen(request));
+    }
+    // What has no effect may be asked twice (RFC 9110 §9.2.1); whether anything else was done by a server that failed, nobody knows.
+    const safe = request.method === 'GET' || request.method === 'HEAD';
+    const asked = (safe ? to : to.slice(0, 1)).map(({ name, address }) => ({ name, address }));
+    const names = asked.map(({ name }) => name);
+    const led = policy === 'cookie' ? ledTo(request, state.backends.keys(), key) : undefined;
+    const passed = passedOn(request, addressOf(from).address);
+    const does: Deed = {
+      is: 'forward',
+      to: asked,
+      request: policy === 'cookie' ? { ...passed, headers: withoutWay(passed.headers) } : passed,
+      slip: { names, forHead: request.method === 'HEAD', keepsOpen: keepsOpen(request), led: led ?? null },
+    };
+    return { events: [...events, { is: 'asked', names }], actions: [{ to: from, does }] };
+  }
+
+  function answer(state: State, outcome: Outcome & { is: 'answered' }, from: Path, world: World): Decided {
+    const { by, failed, status, reason, headers, slip } = outcome;
+    const events: Event[] = [{ is: 'done', names: slip.names }, ...sick(state, failed)];
+    const { address } = addressOf(from);
+    // Who was led elsewhere belongs there from now on.
+    if (policy === 'address' && failed.length > 0 && state.places.has(address))
+      events.push({ is: 'placed', address, name: by, at: seconds(world) });
+    const more: Header[] = [['X-Served-By', by]];
+    if (policy === 'cookie' && slip.led !== by) more.push(setWay(by, key));
+    const body = Buffer.from(outcome.body, 'latin1');
+    const whole: Response = { type: 'response', version: '1.1', status, reason, headers, body };
+    return { events, actions: say(from, answered(whole, slip.forHead, more), slip.keepsOpen).actions };
+  }
+}
+
+function fresh(member: Member): Backend {
+  return { ...member, health: 'well', active: 0 };
+}
+
+function seconds(world: World): number {
+  return Math.floor(world.now() / 1000);
+}
+
+function say(to: Path, response: Response, keeps: boolean): Decided {
+  if (keeps) return { events: [], actions: [{ to, say: response }] };
+  const closing: Response = { ...response, headers: [...response.headers, ['Connection', 'close']] };
+  return {
+    events: [],
+    actions: [
+      { to, say: closing },
+      { to, hangUp: true },
+    ],
+  };
+}
+
+/** Those that have failed get no more requests until a look finds them well. */
+function sick(state: State, failed: readonly string[]): Event[] {
+  return failed
+    .filter((name) => state.backends.get(name)?.health === 'well')
+    .map((name) => ({ is: 'health', name, health: 'sick' }));
+}
+
+/** What a look has shown that was not known. */
+function seen(state: State, { well, sick, members, wrong }: Outcome & { is: 'looked' }, world: World): Event[] {
+  const events: Event[] = [{ is: 'looked', next: world.now() + EVERY }];
+  for (const [names, health] of [
+    [well, 'well'],
+    [sick, 'sick'],
+  ] as const)
+    for (const name of names)
+      if ((state.backends.get(name)?.health ?? health) !== health) events.push({ is: 'health', name, health });
+  if (wrong !== undefined) {
+    if (wrong !== state.wrong) events.push({ is: 'misread', wrong });
+  } else if (members && (state.wrong !== undefined || !sameList(members, state))) {
+    events.push({ is: 'listed', members });
+  }
+  return events;
+}
+
+function sameList(members: readonly Member[], { backends }: State): boolean {
+  const before = [...backends.values()];
+  return (
+    members.length === before.length &&
+    members.every(({ name, address, draining }, nth) => {
+      const other = before[nth];
+      return other?.name === name && other.address === address && other.draining === draining;
+    })
+  );
+}
+
+function apply(state: State, event: Event): void {
+  switch (event.is) {
+    case 'turned':
+      state.turn = event.turn;
+      return;
+    case 'placed':
+      // Taken out and put back, it is the last to go.
+      state.places.delete(event.address);
+      state.places.set(event.address, { name: event.name, at: event.at });
+      return;
+    case 'dropped':
+      state.places.delete(event.address);
+      return;
+    case 'asked':
+      for (const name of event.names) count(state, name, 1);
+      return;
+    case 'done':
+      for (const name of event.names) count(state, name, -1);
+      return;
+    case 'health': {
+      const backend = state.backends.get(event.name);
+      if (backend) backend.health = event.health;
+      return;
+    }
+    case 'listed':
+      state.wrong = undefined;
+      state.backends = new Map(
+        event.members.map((member) => {
+          const before = state.backends.get(member.name);
+          // The same name at another address is another server.
+          return [member.name, { ...(before?.address === member.address ? before : fresh(member)), ...member }];
+        }),
+      );
+      return;
+    case 'misread':
+      state.wrong = event.wrong;
+      return;
+    case 'looking':
+      state.look = undefined;
+      return;
+    case 'looked':
+      state.look = event.next;
+  }
+}
+
+/** A server that was taken from the list, or forgotten and met again, may still answer what it was asked before. */
+function count(state: State, name: string, by: 1 | -1): void {
+  const backend = state.backends.get(name);
+  if (backend) backend.active = Math.max(0, backend.active + by);
+}
+
+function facts(state: State, policy: Policy, listed: ReadonlyMap<string, Member>): Facts {
+  const known: Facts = {};
+  if (policy !== 'hash' && state.turn > 0) known.turn = `number ${state.turn + 1} in the list is next`;
+  for (const [address, { name }] of state.places) known[`client[${address}]`] = `belongs to server ${name}`;
+  for (const [name, { health, draining, address }] of state.backends) {
+    const before = listed.get(name);
+    const news = [
+      ...(before?.address === address ? [] : ['joined since the start']),
+      ...(health === 'sick' ? ['sick'] : []),
+      ...(draining !== (before?.draining ?? false) ? [draining ? 'draining' : 'taken back'] : []),
+    ];
+    if (news.length > 0) known[`server[${name}]`] = news.join(', ');
+  }
+  for (const name of listed.keys()) if (!state.backends.has(name)) known[`server[${name}]`] = 'taken from the list';
+  if (state.wrong !== undefined) known.list = `cannot be read, so the one before it stands: ${state.wrong}`;
+  return known;
+}

@@ -1,0 +1,76 @@
+// What the bytes mean: HTTP/1.1 (src/wire/http.ts), and where a request leans on what a balancer remembers.
+
+import type { Reader, WireError } from '../../wire/fields.ts';
+import { cookieOf } from '../../wire/http/cookies.ts';
+import {
+  frameHttp,
+  type HttpMessage,
+  kindOfHttp,
+  LIMITS,
+  type Limits,
+  readHttp,
+  saysHttp,
+  writeHttp,
+} from '../../wire/http.ts';
+import type { Lean, Side, Wire } from '../../wire/wire.ts';
+import { plain } from './rules/passing-on.ts';
+import { COOKIE } from './rules/way.ts';
+
+/** What is taken of an answer, in bytes: the balancer's own clients read what the servers behind may say. */
+const ANSWERS: Limits = { head: 2 * LIMITS.head, body: 1 << 20 };
+
+export const wire: Wire<HttpMessage> = {
+  longest: ANSWERS.head + ANSWERS.body,
+  frame: (bytes, start, from, seen) => frameHttp(bytes, start, from, seen, from === 'server' ? ANSWERS : LIMITS),
+  read: (reader: Reader, from, _over, seen) => readHttp(reader, from, seen),
+  write: writeHttp,
+  kind: kindOfHttp,
+  says: saysHttp,
+  leans: leansOf,
+};
+
+/** Only the sticky cookie shows in the bytes. What else leads a client to its server is nothing that anybody says. */
+function leansOf(message: HttpMessage, from: Side): Lean[] {
+  const isRequest = message.type === 'request' && from === 'client';
+  if (isRequest && cookieOf(message, COOKIE) !== undefined)
+    return [
+      {
+        field: `cookie.${COOKIE}`,
+        op: 'carries',
+        holder: 'packet',
+        key: `cookie[${COOKIE}]`,
+        why: 'the client itself brings along which server it belongs to: the balancer need not know',
+        cite: 'RFC 6265 §4.2',
+      },
+    ];
+  const sets = message.headers.some(([name, value]) => /^set-cookie$/i.test(name) && value.startsWith(`${COOKIE}=`));
+  if (message.type !== 'response' || !sets) return [];
+  return [
+    {
+      field: `set-cookie.${COOKIE}`,
+      op: 'writes',
+      holder: 'client',
+      key: `cookie[${COOKIE}]`,
+      why: 'from now on the client carries the way to its server',
+      cite: 'RFC 6265 §4.1',
+    },
+  ];
+}
+
+/** The answer to bytes that are no request (RFC 9110 §15.5). */
+export function malformed(error: WireError): HttpMessage {
+  const close = [['Connection', 'close']] as const;
+  switch (error.cite) {
+    case 'RFC 6585 §5':
+      return plain(431, 'Request Header Fields Too Large', 'The header lines are too long.', close);
+    case 'RFC 9110 §15.5.14':
+      return plain(413, 'Content Too Large', 'The body is too long.', close);
+    default:
+      return plain(400, 'Bad Request', 'This is no request that can be understood in one way only.', close);
+  }
+}
+
+/** The answer to a request that does not come to its end (RFC 9110 §15.5.9). */
+export function tooSlow(): HttpMessage {
+  return plain(408, 'Request Timeout', 'The request did not come to its end in time.', [['Connection', 'close']]);
+}
