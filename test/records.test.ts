@@ -1,6 +1,7 @@
 // Traces become records: both ends of one message are one row, every byte has a name, and nothing is kept for ever.
 
 import { describe, expect, test } from 'vitest';
+import { ledger } from '../src/capture/ledger.ts';
 import { type Entry, type PacketRow, Recorder, record } from '../src/capture/records.ts';
 import { type LinkEvent, readTraces, type Trace } from '../src/capture/trace.ts';
 import { card as ftp } from '../src/protocols/ftp/index.ts';
@@ -518,6 +519,62 @@ describe('a swap', () => {
     ]);
     expect(entries[1]).toMatchObject({ read: true, memory: [{ changes: [{ subject: 'path[client]' }] }] });
     expect(entries[2]).toMatchObject({ cut: 'swap', who: 'session/1', facts: { 'path[client]': 'speaks' } });
+  });
+});
+
+describe('a silence', () => {
+  const silenced = { who: 'link', is: 'silenced' };
+  const counts = { datagrams: 0, dials: 0, ends: 0, bytes: 0 };
+  const healed = {
+    who: 'link',
+    is: 'healed',
+    swallowed: { client: { ...counts, datagrams: 1, bytes: 3 }, server: counts },
+  };
+
+  test('swallows a datagram for good: what is read later is the one that was sent after it', () => {
+    const entries = recorded(
+      story(born(), silenced, says(ANNA, 'one'), healed, says(ANNA, 'one'), hears(ANNA, 'one')),
+      echo,
+    );
+    expect(packets(entries)).toMatchObject([{ swallowed: true, read: false }, { read: true }]);
+    expect(packets(entries)[1]).not.toHaveProperty('swallowed');
+    expect(entries.at(-2)).toMatchObject({ is: 'healed', life: 'session/1', swallowed: healed.swallowed });
+  });
+
+  test('holds up what is said on a connection: it is one row, which was read all the same', () => {
+    const entries = recorded(
+      story(born(), says(ANNA, OPEN), hears(ANNA, OPEN), silenced, says(ANNA, DATA), healed, hears(ANNA, DATA)),
+    );
+    expect(packets(entries)).toMatchObject([{ kind: 'OPEN' }, { kind: 'DATA', swallowed: true, read: true }]);
+    expect(ledger(entries).notes.get(packets(entries)[1]?.row ?? 0)).toContainEqual({
+      word: 'hint',
+      text: 'the link swallowed this; TCP sent it again when the link had healed, and it came late',
+    });
+  });
+
+  test('leaves a connection half-open: its end had no hearer, and what is said on it then is answered by a machine', () => {
+    const entries = recorded(
+      story(
+        born(),
+        link('client', 'connected', ANNA, SERVER),
+        says(ANNA, OPEN),
+        hears(ANNA, OPEN),
+        silenced,
+        link('client', 'fin sent', ANNA, SERVER),
+        { ...link('client', 'swallowed', '', SERVER) },
+        healed,
+        { who: 'link', is: 'half-open', near: ANNA, at: 'server' },
+        answers(ANNA, ACK),
+        link('session/1', 'reset read', SERVER, ANNA),
+      ),
+    );
+    expect(entries.filter(({ is }) => is === 'link')).toMatchObject([
+      { what: 'connected' },
+      { what: 'fin sent', from: 'client', swallowed: true },
+      { what: 'swallowed', from: 'client', swallowed: true },
+      { what: 'half-open', from: 'session/1', to: 'client', side: 'server' },
+      { what: 'reset sent', from: 'client', to: 'session/1', unknown: true },
+    ]);
   });
 });
 

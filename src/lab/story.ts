@@ -13,7 +13,10 @@ import type { KillOn } from './messages.ts';
 export const CUTS = ['forget', 'path', 'kill', 'swap', 'silence', 'expire', 'store'] as const;
 export type CutKind = (typeof CUTS)[number];
 
-/** The cuts that can be made. Nobody reaches into a server that is not ours, and where nothing is written down no store can be lost. */
+/**
+ * The cuts that can be made. Nobody reaches into a server that is not ours, to empty it or to move its clock, and where nothing is
+ * written down no store can be lost. All others come from outside: they make sense for every protocol and every design.
+ */
 export function cutsOf({ holds, runs }: Pick<Beside, 'holds'> & { runs?: unknown }): CutKind[] {
   return CUTS.filter((cut) => {
     if (cut === 'store') return holds !== 'memory';
