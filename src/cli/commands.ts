@@ -180,7 +180,8 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('users', {
             type: 'string',
             requiresArg: true,
-            describe: 'ftp, mqtt, http: name:password, comma-separated, or a file of such lines; who may write, connect, or log in',
+            describe:
+              'ftp, mqtt, http: name:password, comma-separated, or a file of such lines; who may write, connect, or log in',
           })
           .option('anonymous', {
             choices: ['no', 'read', 'write'] as const,
@@ -219,7 +220,11 @@ export async function run(args: readonly string[]): Promise<number> {
             requiresArg: true,
             describe: 'ftp, mqtt, http: a certificate for TLS, in a PEM file',
           })
-          .option('key', { type: 'string', requiresArg: true, describe: 'ftp, mqtt, http: its private key, in a PEM file' })
+          .option('key', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'ftp, mqtt, http: its private key, in a PEM file',
+          })
           .option('store', {
             type: 'string',
             requiresArg: true,
