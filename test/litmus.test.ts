@@ -327,6 +327,17 @@ const REBORN: Trace = { t: 0, who: 'echo/2', is: 'born', pid: 2, path: '127.0.0.
 const FORGOT: Trace = { t: 0, who: 'echo/1', is: 'forgot', facts: {}, left: {} };
 const SWAP: Cut = { is: 'swap', at: { after: 1 } };
 const SWAPPED: Trace = { t: 0, who: 'echo/1', is: 'swapped' };
+const SILENCE: Cut = { is: 'silence', at: { after: 1 } };
+const SILENCED: Trace = { t: 0, who: 'link', is: 'silenced' };
+const HEALED: Trace = {
+  t: 0,
+  who: 'link',
+  is: 'healed',
+  swallowed: {
+    client: { datagrams: 0, dials: 0, ends: 0, bytes: 0 },
+    server: { datagrams: 0, dials: 0, ends: 0, bytes: 0 },
+  },
+};
 const judged = (control: Arm, severed: Arm) => judge(udpEcho as AnyCard, control, severed);
 
 describe('the verdicts', () => {
@@ -342,6 +353,23 @@ describe('the verdicts', () => {
 
   test('untouched by a swap as well, when the other instance has been asked', () => {
     expect(judged(control, arm({ cut: SWAP, rows: [SWAPPED, REBORN] }))).toMatchObject({ verdict: 'untouched' });
+  });
+
+  test('a silence is judged by what is said again, and by dials that nobody answered', () => {
+    const dialled: Trace = {
+      t: 0,
+      who: 'client',
+      is: 'link',
+      over: 'tcp',
+      what: 'swallowed',
+      local: '',
+      remote: '127.0.0.1:7',
+    };
+    expect(judged(control, arm({ cut: SILENCE, rows: [SILENCED, dialled, HEALED] }))).toMatchObject({
+      verdict: 'recovered',
+      more: ['dial into silence'],
+    });
+    expect(judged(control, arm({ cut: SILENCE, rows: [SILENCED] }))).toMatchObject({ verdict: 'untouched' });
   });
 
   test('recovered: same answers, but the client had to say more', () => {
@@ -385,6 +413,12 @@ describe('the verdicts', () => {
       control,
       arm({ cut: SWAP, rows: [SWAPPED, REBORN], said: ['one'] }),
       /^the swap left no trace: nobody has said anything/,
+    ],
+    [
+      'nobody said anything while the link was silent',
+      control,
+      arm({ cut: SILENCE, rows: [SILENCED, HEALED] }),
+      /^the silence left no trace: nobody said anything/,
     ],
     ['the control arm was not played', arm({ fault: new Error('no room') }), control, /could not be played: no room$/],
     [

@@ -22,6 +22,8 @@ export interface Balancer {
   /** From here on nothing passes in either direction: datagrams are lost, connections hear nothing, and no dial is answered. */
   silence(): void;
   readonly silent: boolean;
+  /** What went into the void since the last silence began. */
+  readonly swallowed: Swallowed;
   /** Whether a connection, or one that is being dialled, has had something said into the silence: by whoever waits on it. */
   waitedOn(): boolean;
   /** Everything passes again. Dials come through; of the connections that stood, see {@link AfterSilence}. */
@@ -152,6 +154,9 @@ export async function balancer({ host, port: first, note, clock, dials }: Balanc
     },
     get silent() {
       return silent;
+    },
+    get swallowed() {
+      return swallowed;
     },
     waitedOn: () => (dials?.waiting ?? 0) > 0 || [...pairs.keys()].some((each) => each.spoken()),
     heal() {

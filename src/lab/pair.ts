@@ -68,8 +68,12 @@ export function pair(near: Socket, far: Socket, swallowed: Swallowed, closed: ()
     };
     from.pipe(to);
     from.on('end', end);
-    // A reset goes through as a reset; any other end has gone through the pipe.
-    from.on('error', () => (is === 'passing' ? to.resetAndDestroy() : end()));
+    // A reset goes through as a reset; any other end has gone through the pipe. What is being ended already is only ended.
+    from.on('error', () => {
+      if (is !== 'passing') end();
+      else if (to.writableEnded) to.destroy();
+      else to.resetAndDestroy();
+    });
     from.on('close', () => {
       if (is === 'passing' && !to.writableEnded) to.destroy();
       else if (is === 'silent') end();
@@ -103,7 +107,8 @@ export function pair(near: Socket, far: Socket, swallowed: Swallowed, closed: ()
       return 'standing';
     },
     answer() {
-      unanswered?.resetAndDestroy();
+      if (unanswered?.writableEnded) unanswered.destroy();
+      else unanswered?.resetAndDestroy();
       unanswered = undefined;
     },
   };

@@ -21,16 +21,16 @@ const LOOK = { width: 100, colour: false, ascii: false };
 
 test('which cuts there are: nobody empties it or moves its clock', () => {
   const { memory, disk } = card.designs;
-  expect(cutsOf(memory as never)).toEqual(['path', 'kill', 'swap']);
-  expect(cutsOf(disk as never)).toEqual(['path', 'kill', 'swap', 'store']);
-  expect(cutsOf({ holds: 'disk' })).toEqual(['forget', 'path', 'kill', 'swap', 'expire', 'store']);
+  expect(cutsOf(memory as never)).toEqual(['path', 'kill', 'swap', 'silence']);
+  expect(cutsOf(disk as never)).toEqual(['path', 'kill', 'swap', 'silence', 'store']);
+  expect(cutsOf({ holds: 'disk' })).toEqual(['forget', 'path', 'kill', 'swap', 'silence', 'expire', 'store']);
   expect(isBeside(subject)).toBe(true);
 });
 
 test.each([
-  ['memory', 'a name', 'the process', ['recovered', 'broken', 'broken']],
-  ['connection', 'the path', 'the process', ['broken', 'broken', 'broken']],
-  ['disk', 'a name', 'a disk', ['recovered', 'recovered', 'broken', 'broken']],
+  ['memory', 'a name', 'the process', ['recovered', 'broken', 'broken', 'recovered']],
+  ['connection', 'the path', 'the process', ['broken', 'broken', 'broken', 'broken']],
+  ['disk', 'a name', 'a disk', ['recovered', 'recovered', 'broken', 'recovered', 'broken']],
 ])('%s: what the cuts that can be made say of it', async (design, filedUnder, heldBy, verdicts) => {
   const row = await litmus({ story, design, seed: 1, origin: process.hrtime.bigint(), brief: true });
   expect(row).toMatchObject({ filedUnder, heldBy });

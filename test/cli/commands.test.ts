@@ -131,6 +131,7 @@ describe('amnesia litmus udp-echo', () => {
       ['path', 'untouched', ['1', '2', '3']],
       ['kill', 'untouched', ['1', '2', '3']],
       ['swap', 'untouched', ['1', '2', '3']],
+      ['silence', 'recovered', ['1', '2', '3']],
       ['expire', 'untouched', ['1', '2', '3']],
     ]);
   });
@@ -183,6 +184,7 @@ describe('help and completion', () => {
       'forget',
       'path',
       'swap',
+      'silence',
       'expire',
       'store',
       'none',

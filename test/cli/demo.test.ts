@@ -73,6 +73,7 @@ describe('a demo tells its story', () => {
     ['tcp-session/disk', 'store', '2', 'broken'],
     ['tcp-session/disk', 'swap', '2', 'broken'],
     ['dns/cookie', 'swap', '2', 'recovered'],
+    ['mqtt', 'silence', '3', 'recovered'],
     ['dns', 'kill', 'send 6 RESPONSE', 'recovered'],
     ['ftp', 'forget', '2', 'broken'],
     ['ftp/carried', 'path', '4', 'recovered'],

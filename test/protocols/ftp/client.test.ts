@@ -5,12 +5,18 @@ import net, { type AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { REAL_WORLD } from '../../../src/lab/world.ts';
 import { connect, type FtpClient } from '../../../src/protocols/ftp/client.ts';
+import type { Waits } from '../../../src/protocols/shapes.ts';
 import { serve } from './house.ts';
 
 const LONG = Buffer.from(Array.from({ length: 200_000 }, (_none, at) => (at * 31) >>> 2));
 
-async function client(port: number, design: 'memory' | 'carried' = 'carried'): Promise<FtpClient> {
-  const waits = { redial: async () => {}, overdue: () => new Promise<void>(() => {}) };
+/** `overdue`: when an answer is. Never, unless a test is about that. */
+async function client(
+  port: number,
+  design: 'memory' | 'carried' = 'carried',
+  overdue: Waits['overdue'] = () => new Promise(() => {}),
+): Promise<FtpClient> {
+  const waits = { redial: async () => {}, overdue };
   const made = await connect({ host: '127.0.0.1', port, world: REAL_WORLD, waits, design });
   onTestFinished(() => made.close());
   return made;
@@ -302,13 +308,48 @@ describe('good-byes', () => {
   });
 
   test('a server that does not hang up is left after a while', async () => {
+    let runOut = () => {};
     const server = await fake((line, control) => {
       if (line !== 'QUIT') return ordinary(line);
       control.write('221 Bye, but stay.\r\n');
+      // Only who has waited for the end of it as well can run out of patience with that.
+      setInterval(() => runOut(), 20).unref();
       return undefined;
     });
-    const ann = await client(server.port);
+    const ann = await client(
+      server.port,
+      'carried',
+      () =>
+        new Promise((resolve) => {
+          runOut = resolve;
+        }),
+    );
     await ann.logIn('ann', 'x');
     await ann.close();
+    expect(server.heard.at(-1)).toBe('QUIT');
+  });
+
+  test('a server that says nothing at all is left, and asked again on another connection', async () => {
+    let mute = true;
+    let runOut = () => {};
+    const server = await fake((line) => {
+      if (!line.startsWith('TYPE') || !mute) return ordinary(line);
+      mute = false;
+      runOut();
+      return undefined;
+    });
+    const ann = await client(
+      server.port,
+      'carried',
+      (answered) =>
+        new Promise((resolve) => {
+          if (!answered.aborted) runOut = resolve;
+        }),
+    );
+    await ann.logIn('ann', 'x');
+    await ann.type('I');
+    expect(server.visits()).toBe(2);
+    expect(server.heard.filter((line) => line === 'TYPE I')).toHaveLength(2);
+    expect(server.heard).not.toContain('QUIT');
   });
 });
