@@ -36,6 +36,11 @@ export const SYLLABUS: readonly Lesson[] = [
     load: async () => (await import('./mqtt.ts')).story as unknown as Story,
   },
   {
+    protocol: 'http',
+    tells: 'one login, one cart, one client; and what a cut takes depends on where they are held',
+    load: async () => (await import('./http.ts')).story as unknown as Story,
+  },
+  {
     protocol: 'websocket',
     tells: 'a room is who is connected, until somebody keeps what was said and you say what you have seen',
     load: async () => (await import('./websocket.ts')).story as unknown as Story,

@@ -171,7 +171,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   private connections = 0;
   /** Lists of paths → those of them that are ours. Kept for as long as nobody comes or goes. */
   private lists = new WeakMap<readonly Path[], Path[]>();
-  /** Connections that have not been heard by all yet, oldest first. */
+  /** Connections that have not been heard by all yet, oldest first; of impatient rules, those whose last words have not. */
   private readonly newcomers = new Map<Path, { path: Path; message: M | undefined; since: number }>();
 
   /** Entries made: the last one's number among those of this instance. */
@@ -259,11 +259,27 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     if (known !== undefined) this.put({ is: 'greet', to: known }, known);
   }
 
-  hear(from: Path, messages: readonly M[]): Promise<void> | undefined {
+  hear(from: Path, all: readonly M[]): Promise<void> | undefined {
+    const { alone } = this.options.rules;
+    const messages = alone ? all.filter((message) => !this.decidedAlone(from, message)) : all;
+    if (messages.length === 0) return undefined;
     const known = this.introduced(from, messages[0]);
     if (known === undefined) return undefined;
     this.put({ is: 'hear', from: known, messages }, known);
     return this.pending > TOO_MUCH ? new Promise((resolve) => this.held.push(resolve)) : undefined;
+  }
+
+  /** Carries out what the rules decide without a look at the state; false where they do not. */
+  private decidedAlone(from: Path, message: M): boolean {
+    const { rules, world, observe } = this.options;
+    const decision = rules.alone?.(message, from, world);
+    if (!decision) return false;
+    if (decision.events.length > 0) throw new Error('what is decided alone cannot change what all have in common');
+    if (observe) this.heard.next(from);
+    for (const action of decision.actions) this.answers.plan(action);
+    this.answers.endTurn();
+    for (const each of this.answers.ready()) act(each, this.mouth);
+    return true;
   }
 
   learn(from: Path, outcome: O): void {
@@ -340,8 +356,17 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     // A datagram's path never ends, and nobody can be hung up on.
     if (!this.isStream(path)) return tooMuch ? undefined : `${this.instance} ${path}`;
     const before = this.known.get(path);
-    if (before !== undefined) return before;
+    const { impatient } = this.options.rules;
+    if (before !== undefined && !(impatient && tooMuch)) {
+      if (impatient && !this.newcomers.has(before))
+        this.newcomers.set(before, { path, message, since: performance.now() });
+      return before;
+    }
     if (tooMuch) {
+      if (before !== undefined) {
+        this.disown(path, before);
+        this.put({ is: 'part', from: before }, before);
+      }
       this.turnAway(path, message);
       return undefined;
     }

@@ -12,6 +12,7 @@ const LOADERS = {
   'tcp-session': async () => (await import('./tcp-session/index.ts')).card as AnyCard,
   ftp: async () => (await import('./ftp/index.ts')).card as AnyCard,
   mqtt: async () => (await import('./mqtt/index.ts')).card as AnyCard,
+  http: async () => (await import('./http/index.ts')).card as AnyCard,
   websocket: async () => (await import('./websocket/index.ts')).card as AnyCard,
 } satisfies Record<string, () => Promise<AnyCard>>;
 

@@ -64,6 +64,13 @@ export interface Rules<S, M, E extends Json, D = never, O extends Json = never> 
    * it said first, if it has said anything. It is hung up on after that in any case.
    */
   unavailable?(message: M | undefined, from: Path): readonly Action<M>[];
+  /** Not newcomers alone are told so, but whoever waits for an answer: their protocol has a word for it, and they may ask again. */
+  impatient?: true;
+  /**
+   * What is decided without a look at the state, and changes nothing: undefined for everything else. Of several instances each
+   * decides on such a message by itself, whether or not their store is there.
+   */
+  alone?(message: M, from: Path, world: World): Decision<M, E, D> | undefined;
   facts(state: S): Facts;
 }
 
@@ -156,6 +163,8 @@ interface Told {
   promises: string;
   /** The settings that this design knows, beside those of its card. */
   takes?: readonly string[];
+  /** It signs with a key that it tells nobody: what it says, its rules alone cannot say again. */
+  unrepeatable?: true;
 }
 
 /** One way to hold a protocol's state. */
@@ -198,6 +207,11 @@ export interface Card<S, M, E extends Json, C extends Client, D = never, O exten
   /** The first one is the default. */
   designs: Readonly<Record<string, Design<S, M, E, D, O> | Beside>>;
   serve(keeper: Keeper<M, D, O>, at: Address, bounds?: Partial<Bounds>): Promise<Server>;
+  /**
+   * What lies between the wire and the rules, where a library reads and writes the messages: `heard` is what the rules are told of a
+   * message, and `said` the message that a deed comes down to.
+   */
+  between?: { heard(message: M): M | Promise<M>; said(deed: D): M | Promise<M> };
   connect(options: ClientOptions): Promise<C>;
   /** The settings that every design of this protocol knows. */
   takes?: readonly string[];

@@ -130,7 +130,7 @@ function nameHost(name: Name, value: string): void {
 }
 
 /** Passwords in a JSON object or a form, and names in JSON that are as long as what nobody can guess. */
-const PASSWORD = /("password"\s*:\s*")((?:[^"\\]|\\.)*)|((?:^|&)password=)([^&]*)|(")([A-Za-z0-9_-]{22,})(?=")/dg;
+const PASSWORD = /("password"\s*:\s*")((?:[^"\\]|\\.)*)|((?:^|&)password=)([^&]*)|(")([A-Za-z0-9_.-]{22,})(?=")/dg;
 
 /** The body, and how it was cut. The bytes are a view on the message: keep them no longer than it. */
 function bodyOf(reader: Reader, name: Name | undefined, head: Head, length: number) {

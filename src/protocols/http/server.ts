@@ -1,0 +1,301 @@
+// Where the rules meet a real socket: node:http reads the requests and writes the answers, and the rules say which.
+
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import { type AddressInfo, isIP, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { BOUNDS } from '../../bounds/bounds.ts';
+import { crowd } from '../../bounds/connections.ts';
+import { pathOf, plainAddress } from '../../bounds/paths.ts';
+import type { Passwords } from '../../served/passwords.ts';
+import type { Tokens } from '../../served/tokens.ts';
+import { Writer } from '../../wire/fields.ts';
+import { cookieOf, setCookie } from '../../wire/http/cookies.ts';
+import { type Header, headerOf, LIMITS, type Request, type Response, writeHttp } from '../../wire/http.ts';
+import type { Certificate } from '../settings.ts';
+import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
+import { REASONS } from './rules/answers.ts';
+import type { Deed } from './state.ts';
+import { type Claims, COOKIES, type Heard, HOST_PREFIX, type Message } from './wire.ts';
+
+/** What a server is given beside its rules. */
+export interface House {
+  passwords: Passwords;
+  tokens: Tokens;
+  certificate?: Certificate | undefined;
+}
+
+/** One connection. Its requests are heard one after the other, so an answer is always that to the one heard last. */
+interface Line {
+  stream: Duplex;
+  asked: { heard: Heard; response: ServerResponse } | undefined;
+  waiting: { heard: Heard; response: ServerResponse }[];
+  /** What is said when all that was asked before is answered, and then no more. */
+  last: Buffer | undefined;
+}
+
+/** Requests that wait for the one before, on one connection. */
+const PIPELINED = 64;
+/** All that the rules look at; and what is not heard need not be told to other instances either. */
+const isHeard = (name: string) =>
+  name === 'cookie' ||
+  name === 'host' ||
+  name === 'content-type' ||
+  name === 'connection' ||
+  name === 'origin' ||
+  name === 'sec-fetch-site' ||
+  name === 'idempotency-key';
+
+/** Times in milliseconds: nobody may take for ever to ask (threats: Slowloris). */
+const READING = {
+  maxHeaderSize: LIMITS.head,
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 65_000,
+  noDelay: true,
+};
+
+const MANY = 500;
+
+/** A server of this house: what `serve` of a card is. */
+export function serveFrom(house: House) {
+  const { heard: known, said } = between(house);
+
+  return async function serve(
+    keeper: Keeper<Message, Deed>,
+    at: Address,
+    bounds: Partial<Bounds> = {},
+  ): Promise<Server> {
+    /** Filed under the path, as everything the keeper says and does is. */
+    const lines = new Map<Path, Line>();
+    const { certificate } = house;
+    const server = certificate
+      ? createSecureServer({ ...READING, ...certificate, minVersion: 'TLSv1.2' })
+      : createServer(READING);
+    const guests = crowd(server, { ...BOUNDS, connections: MANY, ...bounds }, (socket, path) => {
+      lines.set(path, { stream: socket, asked: undefined, waiting: [], last: undefined });
+      socket.on('close', () => {
+        lines.delete(path);
+        keeper.part(path);
+      });
+    });
+    const pathTo = (socket: Socket) => pathOf(socket.remoteAddress, socket.remotePort);
+
+    server.on('secureConnection', (secure: Socket) => {
+      const path = pathTo(secure);
+      const line = lines.get(path);
+      if (!line) return void secure.destroy();
+      line.stream = secure;
+      guests.exchange(path, secure);
+    });
+
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const path = pathTo(request.socket);
+      const line = lines.get(path);
+      if (!line) return void request.socket.destroy();
+      guests.settled(path);
+      if (line.last) return;
+      const wrong = misdirected(request);
+      if (wrong) return close(line, path, wrong);
+      const { method = '', url = '', httpVersion, rawHeaders, headers } = request;
+      const told: Header[] = [];
+      for (let at = 0; at < rawHeaders.length; at += 2) {
+        const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
+        if (isHeard(name.toLowerCase())) told.push([name, value]);
+      }
+      const version = httpVersion === '1.0' ? '1.0' : '1.1';
+      const heard: Heard = { type: 'request', method, target: url, version, headers: told, body: NO_BODY };
+      if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
+        return take(line, path, heard, response);
+      if (Number(headers['content-length'] ?? 0) > LIMITS.body) return close(line, path, 413);
+      const parts: Buffer[] = [];
+      let length = 0;
+      request.on('data', (part: Buffer) => {
+        parts.push(part);
+        length += part.length;
+        if (length <= LIMITS.body || line.last) return;
+        request.removeAllListeners('data');
+        close(line, path, 413);
+      });
+      request.on('end', () => {
+        if (!line.last) take(line, path, { ...heard, body: Buffer.concat(parts) }, response);
+      });
+    });
+
+    // Not a request, or one that takes too long. Whatever was asked before on this connection is answered before.
+    server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
+      const path = pathTo(stream as Socket);
+      const line = lines.get(path);
+      if (!line || !stream.writable || error.code === 'ECONNRESET') return void stream.destroy();
+      const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400;
+      close(line, path, status);
+    });
+
+    keeper.attach({ say: guests.say, hangUp: guests.hangUp, does: (to, deed) => void respond(to, deed) });
+
+    function take(line: Line, path: Path, heard: Heard, response: ServerResponse): void {
+      if (line.waiting.length >= PIPELINED) return void line.stream.destroy();
+      line.waiting.push({ heard, response });
+      next(line, path);
+    }
+
+    function next(line: Line, path: Path): void {
+      if (line.asked) return;
+      line.asked = line.waiting.shift();
+      if (!line.asked) {
+        if (line.last) farewell(path, line.last);
+        return;
+      }
+      const heard = known(line.asked.heard);
+      if (heard instanceof Promise) void heard.then((message) => tell(path, message));
+      else tell(path, heard);
+    }
+
+    function tell(path: Path, message: Message): void {
+      // It may have gone while its password was looked at.
+      if (!lines.has(path)) return;
+      const full = keeper.hear(path, [message]);
+      if (full) guests.hold(path, full);
+    }
+
+    async function respond(to: Path, deed: Deed): Promise<void> {
+      const { headers, body, status } = deed.sign ? await said(deed) : deed;
+      const line = lines.get(to);
+      if (!line?.asked) return;
+      const { response } = line.asked;
+      response.sendDate = false;
+      response.writeHead(status, REASONS.get(status) ?? '', headers as unknown as string[]);
+      response.end(body);
+      line.asked = undefined;
+      next(line, to);
+    }
+
+    /** The last word on a connection, after the answers to all that was asked before. What else comes is not read. */
+    function close(line: Line, path: Path, status: number): void {
+      if (line.last) return;
+      line.last = lastWord(status);
+      if (!line.asked) farewell(path, line.last);
+    }
+
+    function farewell(path: Path, word: Buffer): void {
+      guests.say(path, word);
+      guests.hangUp(path);
+    }
+
+    server.listen(at.port, at.host);
+    await once(server, 'listening');
+
+    return {
+      port: (server.address() as AddressInfo).port,
+      async close() {
+        const closed = once(server, 'close');
+        server.close();
+        guests.disperse();
+        await closed;
+      },
+    };
+  };
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+/** What lies between the wire and the rules of this house: passwords and tokens, which take time. */
+export function between({ passwords, tokens, certificate }: House) {
+  const cookie = certificate ? HOST_PREFIX + COOKIES.token : COOKIES.token;
+
+  return {
+    /** A request with who it says is asking. Its password goes no further than this. */
+    heard(message: Message): Message | Promise<Message> {
+      if (message.type !== 'request') return message;
+      if (message.method === 'POST' && message.target === '/login') return loggingIn(message, passwords);
+      const token = cookieOf(message, cookie);
+      const claims = token === undefined ? undefined : tokens.read(token);
+      if (claims instanceof Promise) return claims.then((found) => ({ ...message, bearer: bearerOf(found) }));
+      return token === undefined ? message : { ...message, bearer: bearerOf(claims) };
+    },
+
+    /** The answer that a deed comes down to, with the token signed that it is to give. */
+    async said({ status, headers, body, sign }: Deed): Promise<Response> {
+      const all = [...headers];
+      if (sign) {
+        const { user, ends, cart, watch } = sign;
+        const token = await tokens.sign({ sub: user, exp: ends, cart, watch });
+        all.splice(2, 0, ['Set-Cookie', setCookie(cookie, token, { secure: certificate !== undefined })]);
+      }
+      return {
+        type: 'response',
+        version: '1.1',
+        status,
+        reason: REASONS.get(status) ?? '',
+        headers: all,
+        body: Buffer.from(body),
+      };
+    },
+  };
+}
+
+function bearerOf(claims: { sub?: string; exp?: number } | undefined): Claims | 'wrong' {
+  if (claims?.sub === undefined || claims.exp === undefined) return 'wrong';
+  const { cart = [], watch = [] } = claims as Partial<Claims>;
+  return { user: claims.sub, ends: claims.exp, cart, watch };
+}
+
+/** The longest user and password, in characters. */
+const LONGEST = 256;
+
+async function loggingIn(message: Heard, passwords: Passwords): Promise<Heard> {
+  const given = credentialsIn(message);
+  const heard = { ...message, body: NO_BODY };
+  if (!given) return { ...heard, login: { user: '', is: 'none' } };
+  return { ...heard, login: { user: given.user, is: await passwords.check(given.user, Buffer.from(given.password)) } };
+}
+
+/** User and password of a JSON object or a form: two strings, neither empty. */
+function credentialsIn(message: Request): { user: string; password: string } | undefined {
+  const type = headerOf(message, 'content-type') ?? '';
+  const text = message.body.toString('utf8');
+  let user: unknown;
+  let password: unknown;
+  if (type.startsWith('application/x-www-form-urlencoded')) {
+    const form = new URLSearchParams(text);
+    [user, password] = [form.get('user'), form.get('password')];
+  } else {
+    try {
+      ({ user, password } = Object(JSON.parse(text)) as Record<string, unknown>);
+    } catch {
+      return undefined;
+    }
+  }
+  if (typeof user !== 'string' || typeof password !== 'string') return undefined;
+  if (user === '' || password === '' || user.length > LONGEST || password.length > LONGEST) return undefined;
+  return { user, password };
+}
+
+/**
+ * The status for a request that is not for this server: a name that leads here without being this machine's own is somebody's trick
+ * (DNS rebinding), and the target must be a path (RFC 9112 §3.2.1).
+ */
+function misdirected({ headers: { host }, url = '', socket, httpVersion }: IncomingMessage): number | undefined {
+  if (!url.startsWith('/')) return 400;
+  if (host === undefined) return httpVersion === '1.0' ? undefined : 400;
+  const name = host.replace(/:\d*$/, '');
+  if (name === 'localhost' || name === '127.0.0.1' || name === '[::1]') return undefined;
+  const plain = name.replace(/^\[|\]$/g, '');
+  return isIP(plain) > 0 && plain === plainAddress(socket.localAddress) ? undefined : 421;
+}
+
+/** An answer by the server itself, after which it hangs up. */
+function lastWord(status: number): Buffer {
+  const reason = REASONS.get(status) ?? '';
+  const body = Buffer.from(JSON.stringify({ status, title: reason }));
+  const writer = new Writer(512);
+  const headers: Header[] = [
+    ['Content-Type', 'application/problem+json'],
+    ['Content-Length', String(body.length)],
+    ['Connection', 'close'],
+  ];
+  writeHttp(writer, { type: 'response', version: '1.1', status, reason, headers, body });
+  return writer.take();
+}

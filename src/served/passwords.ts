@@ -1,0 +1,62 @@
+// Who knows their password. Hashed with scrypt (RFC 7914), which takes memory as well as time, so that a stolen list is of little use.
+
+import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+
+/** 16 MiB and some tens of milliseconds a try. */
+const COST: ScryptOptions = { N: 16_384, r: 8, p: 1 };
+const LENGTH = 32;
+/** How many are checked at a time, and how many may wait for that: each takes a thread and its memory. */
+const AT_ONCE = 2;
+const WAITING = 32;
+
+export interface Passwords {
+  /** `busy`: so many are being tried that this one was not. It takes the same time whether or not there is such a user. */
+  check(user: string, password: Buffer): Promise<'right' | 'wrong' | 'busy'>;
+}
+
+interface Kept {
+  salt: Buffer;
+  hash: Buffer;
+}
+
+/**
+ * Keeps a hash of each of the passwords: a user's is what a digest of it says, as `usersIn` of the settings hands it over. Nobody has to
+ * wait for the hashing but who logs in before it is done.
+ */
+export function passwordsOf(users: ReadonlyMap<string, Buffer>, digest: (password: Buffer) => Buffer): Passwords {
+  const hashing = Promise.all([...users].map(async ([user, secret]) => [user, await keep(secret)] as const));
+  const kept = hashing.then((all) => new Map(all));
+  /** What no password is equal to: whoever is not known is compared with it. */
+  const nobody: Kept = { salt: randomBytes(16), hash: randomBytes(LENGTH) };
+  let trying = 0;
+  const waiting: (() => void)[] = [];
+
+  return {
+    async check(user, password) {
+      if (trying >= AT_ONCE) {
+        if (waiting.length >= WAITING) return 'busy';
+        // Whoever is done hands its place over.
+        await new Promise<void>((resolve) => waiting.push(resolve));
+      } else trying++;
+      try {
+        const { salt, hash } = (await kept).get(user) ?? nobody;
+        return timingSafeEqual(await hashed(digest(password), salt), hash) ? 'right' : 'wrong';
+      } finally {
+        const next = waiting.shift();
+        if (next) next();
+        else trying--;
+      }
+    },
+  };
+}
+
+async function keep(secret: Buffer): Promise<Kept> {
+  const salt = randomBytes(16);
+  return { salt, hash: await hashed(secret, salt) };
+}
+
+function hashed(secret: Buffer, salt: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    scrypt(secret, salt, LENGTH, COST, (error, hash) => (error ? reject(error) : resolve(hash)));
+  });
+}

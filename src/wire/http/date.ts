@@ -1,0 +1,11 @@
+// The time as HTTP writes it (RFC 9110 §5.6.7): `Thu, 01 Jan 2026 00:00:00 GMT`.
+
+/** The second written last: answers come many to a second, and the text is the same for all of them. */
+let latest = { second: Number.NaN, text: '' };
+
+/** `at` in milliseconds since the epoch. */
+export function httpDate(at: number): string {
+  const second = Math.floor(at / 1000);
+  if (second !== latest.second) latest = { second, text: new Date(second * 1000).toUTCString() };
+  return latest.text;
+}
