@@ -61,7 +61,7 @@ export function html(page: Page): string {
   const shown = armsOf(page);
   const rows = new Set(page.entries.flatMap((entry) => ('row' in entry ? [entry.row] : [])));
   const slots = aligned(named('control')?.entries ?? live(), named('severed')?.entries ?? []);
-  const style = `${STYLE}${placesOf(shown, slots.slots.length + 1)}`;
+  const style = `${STYLE}${placesOf(shown, slots.slots.length + (slots.parts === undefined ? 2 : 3))}`;
   const { header } = page;
   const name = `${header.protocol}/${header.design}`;
   const body = markup`<body>
@@ -128,7 +128,7 @@ function placesOf(shown: readonly Shown[], lines: number): string {
   const starts = [...widths].flatMap((width) =>
     Array.from({ length: Math.max(1, width) }, (_none, at) => {
       const left = width === 0 ? 0 : (100 * (at + 0.5)) / width;
-      return `.at-${width}-${at}{margin-left:calc(${left.toFixed(2)}% + 5px)}`;
+      return `.at-${width}-${at}{margin-left:calc(${left.toFixed(2)}% + 5px);max-width:calc(${(100 - left).toFixed(2)}% - 5px)}`;
     }),
   );
   return `${starts.join('\n')}\n.arm{--lines:${lines}}\n`;
@@ -199,14 +199,18 @@ function side(shown: Shown, { slots, parts }: Aligned, rows: ReadonlySet<number>
     rows,
   };
   const severed = shown.name === 'severed';
+  const end = slots.findLastIndex((slot) => slot[severed ? 'severed' : 'control'] !== undefined);
   let last: Entry | undefined;
   const lines = slots.map(({ control, severed: other, differs }, index) => {
     const entry = severed ? other : control;
     last = entry ?? last;
-    const own = entry ? line(entry, differs, arm) : markup`<div class="gap">${arm.ladder.after(last)}</div>`;
+    const own = entry
+      ? line(entry, differs, arm)
+      : markup`<div class="gap">${index < end && arm.ladder.after(last)}</div>`;
     const part = markup`<p class="part"${!severed && markup` id="part"`}>here they part</p>`;
     return index === parts ? markup`${part}\n${own}\n` : markup`${own}\n`;
   });
   return markup`<section class="arm ${shown.name}" aria-label="${shown.title}"><h3>${shown.title}</h3>
+<div class="own" aria-hidden="true">${heads(shown)}</div>
 ${lines}</section>`;
 }

@@ -63,7 +63,7 @@ function kindOf(entry: Entry): string {
     case 'link':
       return `link ${entry.side} ${client(entry)} ${entry.what}`;
     case 'memory':
-      return `memory ${entry.holder.split('/')[0]}`;
+      return `memory ${entry.holder.split('/')[0]} ${withoutPath(entry.changes.map(({ subject }) => subject).join())}`;
     case 'cut':
       // The control arm has none.
       return `cut ${entry.row}`;
@@ -77,7 +77,7 @@ function client({ from, to, side }: { from: string; to: string; side: string }):
 }
 
 function withoutPath(name: string): string {
-  return name.replace(/@\d+/, '');
+  return name.replace(/@\d+/g, '');
 }
 
 /** An entry in words, without what is of the moment: process numbers, ports, numbers of rows, what is rolled by dice. */

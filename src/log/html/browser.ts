@@ -78,13 +78,14 @@ function lightable(row: Element): void {
   pre.textContent = '';
   for (const line of lines) {
     const start = Number.parseInt(line.slice(0, 4), 16);
-    const pairs = line.slice(6, 29).trimEnd().split(' ');
+    const pairs = line.slice(6).split('  ', 1)[0]?.split(' ') ?? [];
+    const drawn = line.slice(-pairs.length);
     pre.append(`${line.slice(0, 4)}  `);
     pairs.forEach((pair, index) => {
       pre.append(byteOf(start + index, pair), index < pairs.length - 1 ? ' ' : '');
     });
-    pre.append(' '.repeat(2 + 3 * (8 - pairs.length)));
-    [...line.slice(31)].forEach((character, index) => {
+    pre.append(line.slice(6 + pairs.join(' ').length, -pairs.length));
+    [...drawn].forEach((character, index) => {
       pre.append(byteOf(start + index, character));
     });
     pre.append('\n');
@@ -127,6 +128,11 @@ function light(row: Element, fields: readonly HTMLElement[], byte?: number): voi
 }
 
 function lightBytes(row: Element, from: number, to: number, mask: number): void {
+  // Only the dump itself is scrolled, and only where it is longer than its window.
+  const dump = row.querySelector<HTMLElement>('pre.hex');
+  const first = row.querySelector<HTMLElement>(`[data-byte="${from}"]`);
+  if (dump && first && !dump.matches(':hover'))
+    dump.scrollTop = first.offsetTop - dump.offsetTop - dump.clientHeight / 3;
   for (let at = from; at < to; at++)
     for (const byte of all(`[data-byte="${at}"]`, row)) {
       byte.classList.add(LIT);
@@ -269,5 +275,7 @@ for (const [id, act] of [
   button.hidden = false;
   button.addEventListener('click', act);
 }
+for (const known of all('p.known'))
+  known.textContent = 'Point at a bar: it says what was known, and leads to the row that wrote it.';
 for (const row of all('details.row[open]')) lightable(row);
 toTarget();

@@ -112,6 +112,7 @@ svg {
 }
 
 cite {
+  white-space: nowrap;
   font-style: normal;
   font-size: 0.86em;
   color: var(--dim);
@@ -286,11 +287,6 @@ h3 {
   accent-color: var(--life);
 }
 
-body:has(#show-control:checked) :is(.severed, .gap),
-body:has(#show-severed:checked) :is(.control, .gap) {
-  display: none;
-}
-
 /* ---- the time line */
 
 .pair,
@@ -434,7 +430,7 @@ text.REBUILT {
 }
 
 .known {
-  min-height: 3em;
+  min-height: 1.5em;
   margin: 0.4rem 0 0;
   color: var(--dim);
   font-size: 0.85rem;
@@ -532,12 +528,7 @@ details.row {
 .row > summary {
   display: grid;
   grid-template-columns: var(--left) minmax(0, 1fr) var(--right);
-  height: 100%;
   list-style: none;
-}
-
-.row[open] > summary {
-  height: auto;
 }
 
 .row > summary {
@@ -569,6 +560,7 @@ details.row {
   color: var(--dim);
   font-size: 10px;
   line-height: 13px;
+  white-space: nowrap;
 }
 
 .row .lane {
@@ -598,7 +590,6 @@ details.row {
   width: fit-content;
   padding: 1px 3px 0;
   background: var(--paper);
-  max-width: 100%;
 }
 
 .packet .say {
@@ -627,7 +618,7 @@ details.row {
 .loud {
   position: relative;
   display: block;
-  margin: 2px 0 2px;
+  margin: 2px calc(-1 * var(--right)) 2px 0;
   padding: 2px 6px;
   border-left: 3px solid var(--bad);
   background: var(--bad-paper);
@@ -721,6 +712,11 @@ details.row {
 
 .cut .say {
   margin: 22px 0 4px;
+}
+
+.bar .say {
+  margin-right: calc(-1 * var(--right));
+  max-width: none;
 }
 
 .bar .say {
@@ -866,6 +862,7 @@ dt {
 /* ---- a message opened */
 
 .open {
+  container-type: inline-size;
   margin: 2px 0 10px;
   padding: 0.6rem 0.8rem;
   border-left: 3px solid var(--life);
@@ -899,6 +896,28 @@ p.byte {
   line-height: 1.6;
   white-space: pre;
   overflow-wrap: normal;
+  max-height: 26rem;
+  overflow-y: auto;
+  padding: 1px 2px;
+}
+
+/* Bytes stay in sight while fields pass under them. */
+@container (max-width: 560px) {
+  .bytes {
+    position: sticky;
+    top: 2.2rem;
+    z-index: 1;
+    flex-basis: 100%;
+    background: var(--card);
+  }
+
+  .bytes .hex {
+    max-height: 9.6rem;
+  }
+
+  .halves .fields {
+    max-height: none;
+  }
 }
 
 .rest,
@@ -944,7 +963,7 @@ p.byte {
 
 .fields li {
   display: grid;
-  grid-template-columns: 3.6rem minmax(0, 1fr);
+  grid-template-columns: 3.2rem minmax(0, 1fr);
   padding: 1px 3px;
 }
 
@@ -970,7 +989,6 @@ p.byte {
 }
 
 .gloss {
-  display: block;
   font-style: italic;
 }
 
@@ -1094,8 +1112,20 @@ dialog::backdrop {
     grid-template-rows: subgrid;
   }
 
+  .arm :is(.row:not(details), .row:not([open]) > summary) {
+    height: 100%;
+  }
+
+  .own {
+    display: none;
+  }
+
   body:is(:has(#show-control:checked), :has(#show-severed:checked)) .arm {
     display: block;
+  }
+
+  body:is(:has(#show-control:checked), :has(#show-severed:checked)) .arm :is(.row, summary) {
+    height: auto;
   }
 }
 
@@ -1105,8 +1135,16 @@ dialog::backdrop {
     display: none;
   }
 
-  body:not(:has(#show-control:checked), :has(#show-severed:checked)) .heads:has(> :nth-child(2)) {
+  .heads {
     display: none;
+  }
+
+  .own {
+    position: sticky;
+    top: 0;
+    z-index: 2;
+    background: var(--paper);
+    border-bottom: 1px solid var(--rule);
   }
 }
 
@@ -1121,7 +1159,14 @@ dialog::backdrop {
 
   .no small {
     font-size: 9px;
-    letter-spacing: -0.03em;
+  }
+
+  .no .unit {
+    display: none;
+  }
+
+  .row.memory .notes li {
+    display: block;
   }
 
   .tag span:last-child {
@@ -1147,6 +1192,12 @@ dialog::backdrop {
   .fields li {
     grid-template-columns: 2.8rem minmax(0, 1fr);
   }
+}
+
+/* The last word about what is shown: an arm that was not asked for is not. */
+body:has(#show-control:checked) :is(.severed, .gap),
+body:has(#show-severed:checked) :is(.control, .gap) {
+  display: none;
 }
 
 @media (prefers-reduced-motion: no-preference) {
@@ -1262,13 +1313,14 @@ export const SCRIPT = `(() => {
     pre.textContent = "";
     for (const line of lines) {
       const start = Number.parseInt(line.slice(0, 4), 16);
-      const pairs = line.slice(6, 29).trimEnd().split(" ");
+      const pairs = line.slice(6).split("  ", 1)[0]?.split(" ") ?? [];
+      const drawn = line.slice(-pairs.length);
       pre.append(\`\${line.slice(0, 4)}  \`);
       pairs.forEach((pair, index) => {
         pre.append(byteOf(start + index, pair), index < pairs.length - 1 ? " " : "");
       });
-      pre.append(" ".repeat(2 + 3 * (8 - pairs.length)));
-      [...line.slice(31)].forEach((character, index) => {
+      pre.append(line.slice(6 + pairs.join(" ").length, -pairs.length));
+      [...drawn].forEach((character, index) => {
         pre.append(byteOf(start + index, character));
       });
       pre.append("\\n");
@@ -1306,6 +1358,10 @@ export const SCRIPT = `(() => {
     }
   }
   function lightBytes(row, from, to, mask) {
+    const dump = row.querySelector("pre.hex");
+    const first = row.querySelector(\`[data-byte="\${from}"]\`);
+    if (dump && first && !dump.matches(":hover"))
+      dump.scrollTop = first.offsetTop - dump.offsetTop - dump.clientHeight / 3;
     for (let at = from; at < to; at++)
       for (const byte of all(\`[data-byte="\${at}"]\`, row)) {
         byte.classList.add(LIT);
@@ -1426,6 +1482,8 @@ export const SCRIPT = `(() => {
     button.hidden = false;
     button.addEventListener("click", act);
   }
+  for (const known of all("p.known"))
+    known.textContent = "Point at a bar: it says what was known, and leads to the row that wrote it.";
   for (const row of all("details.row[open]")) lightable(row);
   toTarget();
 })();

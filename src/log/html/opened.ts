@@ -14,6 +14,8 @@ const BYTES = 2048;
 const FIELDS = 200;
 /** Bytes in a line: twice that does not fit a telephone. */
 const WIDE = 8;
+/** More lines than these may have to be scrolled. */
+const FEW = 8;
 
 export function opened(entry: PacketRow, notes: readonly Note[], lanes: Lanes, rows: ReadonlySet<number>): Markup {
   const { fields } = entry;
@@ -34,10 +36,12 @@ function dump({ hex, length }: PacketRow): Markup {
   for (let at = 0; at < pairs.length; at += WIDE) {
     const row = pairs.slice(at, at + WIDE);
     const offset = at.toString(16).padStart(4, '0');
-    lines.push(markup`${offset}  ${row.join(' ').padEnd(WIDE * 3 - 1)}  ${row.map(drawn).join('')}\n`);
+    lines.push(
+      markup`${offset}  ${row.join(' ').padEnd(Math.min(WIDE, pairs.length) * 3 - 1)}  ${row.map(drawn).join('')}\n`,
+    );
   }
   const more = length - pairs.length;
-  return markup`<pre class="hex">${lines}</pre>${more > 0 && markup`<p class="rest">${more} more bytes</p>`}<p class="byte"></p>`;
+  return markup`<pre class="hex"${lines.length > FEW && markup` tabindex="0" role="group" aria-label="bytes"`}>${lines}</pre>${more > 0 && markup`<p class="rest">${more} more bytes</p>`}<p class="byte"></p>`;
 }
 
 function fieldItem(field: Field): Markup {
@@ -45,7 +49,7 @@ function fieldItem(field: Field): Markup {
   const place = end - start > 1 ? `${start}–${end - 1}` : `${start}`;
   const aside = show === '***' ? ' (a secret)' : chance ? ' (rolled by dice)' : '';
   const bits = mask !== undefined && markup`<code class="bits">${drawnBits(field)}</code> `;
-  return markup`<li data-at="${start}" data-to="${end}"${mask !== undefined && markup` data-mask="${mask}"`} data-field="${id}"><span class="at">${place}</span><span>${bits}<b>${label}</b> = <code>${short(show)}</code>${aside}${gloss && markup`<span class="gloss">${short(gloss)}</span>`}</span></li>`;
+  return markup`<li data-at="${start}" data-to="${end}"${mask !== undefined && markup` data-mask="${mask}"`} data-field="${id}"><span class="at">${place}</span><span>${bits}<b>${label}</b> = <code>${short(show)}</code>${aside}${gloss && markup`: <span class="gloss">${short(gloss)}</span>`}</span></li>`;
 }
 
 export function noteItem({ word, text, field, cite }: Note, rows: ReadonlySet<number>): Markup {

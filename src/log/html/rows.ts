@@ -83,7 +83,9 @@ function plain(entry: Numbered, style: string, words: Markup, arm: Arm): Markup 
 
 function number(entry: Numbered, { start }: Arm): Markup {
   const ms = (entry.t_ns - start) / 1e6;
-  return markup`<span class="no">${hash(entry.row)}<small>${ms < 9999.995 ? `+${ms.toFixed(2)} ms` : `+${(ms / 1000).toFixed(1)} s`}</small></span>`;
+  const since =
+    ms < 9999.995 ? markup`+${ms.toFixed(2)}<span class="unit"> ms</span>` : markup`+${(ms / 1000).toFixed(1)} s`;
+  return markup`<span class="no">${hash(entry.row)}<small>${since}</small></span>`;
 }
 
 /** Where the words of a line begin, as a class of the page's style. */
