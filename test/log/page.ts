@@ -38,7 +38,7 @@ export function long(messages: number): Page {
     { is: 'life', row: 1, arm: 1, t_ns: 0, life: 'echo/1', pid: 1, port: 7, facts: {}, notes: [] },
     ...Array.from(
       { length: messages },
-      (_none, index): Entry => message(index + 2, `hello ${index}`, `said[${index}]`),
+      (_none, index): Entry => message(index + 2, `hello ${index}`, `said[${index % 50}]`),
     ),
   ];
   return { header: { protocol: 'echo', design: 'long', seed: null, cut: null, at: null }, ...told(entries) };

@@ -102,23 +102,35 @@ function byteOf(at: number, text: string): HTMLElement {
   return byte;
 }
 
+/** What is lit now. A long run has a hundred thousand elements: nobody looks through them all for every move of a hand. */
+const lit: Element[] = [];
+
+/** Where a byte is told of in words. */
+let described: Element | null = null;
+
+function kindle(element: Element | null, ...how: string[]): void {
+  if (!element) return;
+  element.classList.add(LIT, ...how);
+  lit.push(element);
+}
+
 function dark(): void {
-  for (const lit of all(`.${LIT}`)) lit.classList.remove(LIT, 'high', 'low');
-  for (const told of all('p.byte')) told.textContent = '';
+  for (const element of lit.splice(0)) element.classList.remove(LIT, 'high', 'low');
+  if (described) described.textContent = '';
 }
 
 /** Lights fields, their bytes, and the memory that they lean on. */
 function light(row: Element, fields: readonly HTMLElement[], byte?: number): void {
   dark();
   for (const field of fields) {
-    field.classList.add(LIT);
+    kindle(field);
     const { at, to, mask, field: id = '' } = field.dataset;
     if (byte === undefined) lightBytes(row, Number(at), Number(to), mask === undefined ? 0xff : Number(mask));
-    for (const note of all('.notes > li', row)) if (note.dataset.field === id) note.classList.add(LIT);
+    for (const note of all('.notes > li', row)) if (note.dataset.field === id) kindle(note);
     for (const line of all('.ledger li', row)) {
       if (!(JSON.parse(line.dataset.fields ?? '[]') as string[]).includes(id)) continue;
-      line.classList.add(LIT);
-      document.getElementById(line.dataset.lane ?? '')?.classList.add(LIT);
+      kindle(line);
+      kindle(document.getElementById(line.dataset.lane ?? ''));
     }
   }
   if (byte !== undefined) {
@@ -134,25 +146,22 @@ function lightBytes(row: Element, from: number, to: number, mask: number): void 
   if (dump && first && !dump.matches(':hover'))
     dump.scrollTop = first.offsetTop - dump.offsetTop - dump.clientHeight / 3;
   for (let at = from; at < to; at++)
-    for (const byte of all(`[data-byte="${at}"]`, row)) {
-      byte.classList.add(LIT);
-      if ((mask & 0x0f) === 0) byte.classList.add('high');
-      if ((mask & 0xf0) === 0) byte.classList.add('low');
-    }
+    for (const byte of all(`[data-byte="${at}"]`, row))
+      kindle(byte, ...((mask & 0x0f) === 0 ? ['high'] : (mask & 0xf0) === 0 ? ['low'] : []));
 }
 
 function describe(row: Element, at: number): void {
-  const told = row.querySelector('p.byte');
+  described = row.querySelector('p.byte');
   const pair = row.querySelector(`[data-byte="${at}"]`)?.textContent ?? '';
   const value = Number.parseInt(pair, 16);
-  if (!told) return;
+  if (!described) return;
   const bits = Number.isNaN(value)
     ? 'a secret'
     : value
         .toString(2)
         .padStart(8, '0')
         .replace(/(....)/, '$1 ');
-  told.textContent = `byte ${at}: ${pair}, ${bits}`;
+  described.textContent = `byte ${at}: ${pair}, ${bits}`;
 }
 
 function pointed(event: Event): void {

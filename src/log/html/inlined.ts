@@ -1093,39 +1093,29 @@ dialog::backdrop {
 }
 
 @media (min-width: 900px) {
-  .pair:has(> :nth-child(2)),
-  .arms:has(> :nth-child(2)),
-  .heads:has(> :nth-child(2)) {
+  body:has(#show-both:checked) :is(.pair, .arms, .heads) {
     grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
     row-gap: 0;
   }
 
-  body:is(:has(#show-control:checked), :has(#show-severed:checked)) :is(.pair, .arms, .heads) {
+  body:not(:has(#show-both:checked)) :is(.pair, .arms, .heads) {
     grid-template-columns: minmax(0, 60rem);
   }
 
   /* Line beside line: each arm has as many, and they share the heights. */
-  .arm {
+  body:has(#show-both:checked) .arm {
     display: grid;
     grid-row: 1 / span var(--lines);
     grid-template-columns: minmax(0, 1fr);
     grid-template-rows: subgrid;
   }
 
-  .arm :is(.row:not(details), .row:not([open]) > summary) {
+  body:has(#show-both:checked) :is(.row:not(details), .row:not([open]) > summary) {
     height: 100%;
   }
 
   .own {
     display: none;
-  }
-
-  body:is(:has(#show-control:checked), :has(#show-severed:checked)) .arm {
-    display: block;
-  }
-
-  body:is(:has(#show-control:checked), :has(#show-severed:checked)) .arm :is(.row, summary) {
-    height: auto;
   }
 }
 
@@ -1335,21 +1325,28 @@ export const SCRIPT = `(() => {
     byte.textContent = text;
     return byte;
   }
+  const lit = [];
+  let described = null;
+  function kindle(element, ...how) {
+    if (!element) return;
+    element.classList.add(LIT, ...how);
+    lit.push(element);
+  }
   function dark() {
-    for (const lit of all(\`.\${LIT}\`)) lit.classList.remove(LIT, "high", "low");
-    for (const told of all("p.byte")) told.textContent = "";
+    for (const element of lit.splice(0)) element.classList.remove(LIT, "high", "low");
+    if (described) described.textContent = "";
   }
   function light(row, fields, byte) {
     dark();
     for (const field of fields) {
-      field.classList.add(LIT);
+      kindle(field);
       const { at, to, mask, field: id = "" } = field.dataset;
       if (byte === void 0) lightBytes(row, Number(at), Number(to), mask === void 0 ? 255 : Number(mask));
-      for (const note of all(".notes > li", row)) if (note.dataset.field === id) note.classList.add(LIT);
+      for (const note of all(".notes > li", row)) if (note.dataset.field === id) kindle(note);
       for (const line of all(".ledger li", row)) {
         if (!JSON.parse(line.dataset.fields ?? "[]").includes(id)) continue;
-        line.classList.add(LIT);
-        document.getElementById(line.dataset.lane ?? "")?.classList.add(LIT);
+        kindle(line);
+        kindle(document.getElementById(line.dataset.lane ?? ""));
       }
     }
     if (byte !== void 0) {
@@ -1363,19 +1360,16 @@ export const SCRIPT = `(() => {
     if (dump && first && !dump.matches(":hover"))
       dump.scrollTop = first.offsetTop - dump.offsetTop - dump.clientHeight / 3;
     for (let at = from; at < to; at++)
-      for (const byte of all(\`[data-byte="\${at}"]\`, row)) {
-        byte.classList.add(LIT);
-        if ((mask & 15) === 0) byte.classList.add("high");
-        if ((mask & 240) === 0) byte.classList.add("low");
-      }
+      for (const byte of all(\`[data-byte="\${at}"]\`, row))
+        kindle(byte, ...(mask & 15) === 0 ? ["high"] : (mask & 240) === 0 ? ["low"] : []);
   }
   function describe(row, at) {
-    const told = row.querySelector("p.byte");
+    described = row.querySelector("p.byte");
     const pair = row.querySelector(\`[data-byte="\${at}"]\`)?.textContent ?? "";
     const value = Number.parseInt(pair, 16);
-    if (!told) return;
+    if (!described) return;
     const bits = Number.isNaN(value) ? "a secret" : value.toString(2).padStart(8, "0").replace(/(....)/, "$1 ");
-    told.textContent = \`byte \${at}: \${pair}, \${bits}\`;
+    described.textContent = \`byte \${at}: \${pair}, \${bits}\`;
   }
   function pointed(event) {
     const element = elementOf(event);
