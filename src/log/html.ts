@@ -45,7 +45,6 @@ export interface Page {
 
 /** One arm on the page. */
 interface Shown {
-  arm: number;
   name: 'control' | 'severed' | 'live';
   title: string;
   entries: readonly Entry[];
@@ -58,9 +57,10 @@ const EMPTY: Ledger = { notes: new Map(), accounts: [], around: () => [] };
 
 /** One self-contained HTML file. It asks for nothing from anywhere, and its Content-Security-Policy sees to that. */
 export function html(page: Page): string {
-  const shown = armsOf(page);
+  const own = armEntries(page);
+  const slots = aligned(own.get('control') ?? own.get('live') ?? [], own.get('severed') ?? []);
+  const shown = armsOf(page, slots);
   const rows = new Set(page.entries.flatMap((entry) => ('row' in entry ? [entry.row] : [])));
-  const slots = aligned(named('control')?.entries ?? live(), named('severed')?.entries ?? []);
   const style = `${STYLE}${placesOf(shown, slots.slots.length + (slots.parts === undefined ? 2 : 3))}`;
   const { header } = page;
   const name = `${header.protocol}/${header.design}`;
@@ -89,37 +89,44 @@ ${markup`<title>${name}${header.verdict !== undefined && `: ${header.verdict}`} 
 <style>${style}</style></head>
 ${body.html}</html>
 `;
-
-  function named(name: string): Shown | undefined {
-    return shown.find((arm) => arm.name === name);
-  }
-
-  /** What a live server heard and said is the only arm there is. */
-  function live(): readonly Entry[] {
-    return named('live')?.entries ?? [];
-  }
 }
 
 function sha(text: string): string {
   return `sha256-${createHash('sha256').update(text).digest('base64')}`;
 }
 
-function armsOf({ entries, ledgers }: Page): Shown[] {
-  const numbers = [...new Set(entries.map(({ arm }) => arm))];
-  return numbers.map((arm) => {
-    const own = entries.filter((entry) => entry.arm === arm);
+function armsOf({ entries, ledgers }: Page, { slots }: Aligned): Shown[] {
+  const lines = new Map<Entry, number>();
+  slots.forEach((slot, index) => {
+    for (const entry of [slot.control, slot.severed]) if (entry) lines.set(entry, index);
+  });
+  return [...byArm(entries)].map(([arm, own]) => {
     const start = own.find((entry) => entry.is === 'arm');
-    const known = ledgers.get(arm) ?? EMPTY;
+    const ledger = ledgers.get(arm) ?? EMPTY;
     return {
-      arm,
-      name: start?.is === 'arm' ? start.name : 'live',
+      name: nameOf(own),
       title: start?.is === 'arm' ? armInWords(start) : 'a live server',
       entries: own,
-      ledger: known,
-      lanes: lanes(own, known),
+      ledger,
+      lanes: lanes(own, ledger, lines),
       ladder: ladder(own),
     };
   });
+}
+
+function byArm(entries: readonly Entry[]): Map<number, readonly Entry[]> {
+  const numbers = new Set(entries.map(({ arm }) => arm));
+  return new Map([...numbers].map((arm) => [arm, entries.filter((entry) => entry.arm === arm)]));
+}
+
+function armEntries({ entries }: Page): Map<Shown['name'], readonly Entry[]> {
+  return new Map([...byArm(entries).values()].map((own) => [nameOf(own), own]));
+}
+
+/** What a live server heard and said is the only arm there is. */
+function nameOf(entries: readonly Entry[]): Shown['name'] {
+  const start = entries.find((entry) => entry.is === 'arm');
+  return start?.is === 'arm' ? start.name : 'live';
 }
 
 /** The part of the style that hangs on this page: how many columns and lines there are. */

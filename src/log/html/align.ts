@@ -86,7 +86,8 @@ function inWords(entry: Entry): string {
   if (entry.is === 'link') return entry.what;
   if (entry.is === 'packet') {
     const dice = entry.fields.filter(({ chance, show }) => chance && show.length > 1).map(({ show }) => show);
-    return dice.reduce((says, show) => says.replaceAll(show, '•'), `${entry.kind} ${entry.says}`);
+    const heard = entry.unsent ? 'never left' : entry.read === false ? 'read by nobody' : 'heard';
+    return dice.reduce((says, show) => says.replaceAll(show, '•'), `${heard}: ${entry.kind} ${entry.says}`);
   }
   return (eventInWords(entry) ?? '').replace(/\(pid \d+\)|port \d+|#\d+/g, '•');
 }

@@ -12,7 +12,7 @@ export const GUIDE = markup`<footer><details class="guide"><summary>How to read 
 <div><dt class="proof">◇ proof</dt><dd>it carries all that it takes to be understood</dd></div>
 <div><dt class="hint">· hint</dt><dd>worth knowing, and nothing was lost</dd></div>
 </dl>
-<p>In the time line a bar is one thing that is known of a subject, a seam in it a change, and the line from top to bottom the cut. After the cut a subject is ✗ LOST, ● KEPT (something outlived the process and handed it on) or ↻ REBUILT (the other side brought it again). Bars are as long as rows, not as long as time.</p>
+<p>In the time line a bar is one thing that is known of a subject, a seam in it a change, and the line from top to bottom the cut. After the cut a subject is ✗ LOST, ● KEPT (something outlived the process and handed it on) or ↻ REBUILT (the other side brought it again). Bars are as long as there are lines, not as long as time passes.</p>
 </details></footer>`;
 
 export const HELP = markup`<dialog id="help" aria-labelledby="help-title"><h2 id="help-title">Keys</h2><dl>

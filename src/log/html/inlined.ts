@@ -704,7 +704,8 @@ details.row {
 }
 
 .life .say {
-  margin: 24px 0 2px;
+  margin: 24px calc(-1 * var(--right)) 2px 0;
+  max-width: none;
   color: var(--life);
   font-family: var(--serif);
   font-size: 13px;

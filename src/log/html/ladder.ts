@@ -27,7 +27,8 @@ export function ladder(entries: readonly Entry[]): Ladder {
   const drawings = new Map<Entry, Markup>();
   const afters = new Map<Entry, Markup>();
   const starts = new Map<Entry, number>();
-  const alive = new Set<string>();
+  // A store outlives the lives that it serves: it was there before, and is there when it has been wiped.
+  const alive = new Set<string>(others);
   let life: string | undefined;
 
   for (const entry of entries) {
@@ -51,7 +52,8 @@ export function ladder(entries: readonly Entry[]): Ladder {
         ended = entry.life;
         break;
       case 'cut':
-        if (entry.cut === 'kill' || entry.cut === 'store') ended = entry.who;
+        if (entry.cut === 'kill') ended = entry.who;
+        if (entry.cut === 'store') marks.push(end(columnOf(entry.who)));
         break;
       case 'memory':
         // Where several clients speak, what one of them remembers is told of all of them together.

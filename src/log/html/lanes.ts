@@ -4,7 +4,7 @@ import type { Account, Ledger } from '../../capture/ledger.ts';
 import type { Entry, Numbered } from '../../capture/records.ts';
 import type { Facts } from '../../protocols/shapes.ts';
 
-/** As long as one thing was known of a subject. `at` and `until` count the rows of the arm. */
+/** As long as one thing was known of a subject, from one line to another. */
 export interface Stay {
   holder: string;
   known: string;
@@ -33,15 +33,18 @@ export interface Lane {
 
 export interface Lanes {
   lanes: Lane[];
-  /** Rows in the arm: how long a lane is. */
+  /** How long a lane is, in lines. */
   length: number;
   cuts: { at: number; row: number }[];
   steps: { at: number; step: number }[];
   of(side: 'server' | 'client', subject: string): Lane | undefined;
 }
 
-/** The lanes of one arm. They follow the same rules as the ledger: what a cut takes, the next life has only if it was handed it. */
-export function lanes(entries: readonly Entry[], { accounts }: Ledger): Lanes {
+/**
+ * The lanes of one arm. They follow the same rules as the ledger: what a cut takes, the next life has only if it was handed it.
+ * `lines`: where each entry stands on the page, so that the lanes of two arms can be compared; without it they count rows.
+ */
+export function lanes(entries: readonly Entry[], { accounts }: Ledger, lines?: ReadonlyMap<Entry, number>): Lanes {
   const arm = entries[0]?.arm ?? 0;
   const known = new Map<string, Lane>();
   const cuts: { at: number; row: number }[] = [];
@@ -50,12 +53,14 @@ export function lanes(entries: readonly Entry[], { accounts }: Ledger): Lanes {
   let length = 0;
 
   for (const entry of entries) {
-    if (entry.is === 'step' && !entry.aside) steps.push({ at: length, step: entry.step });
+    const at = lines?.get(entry) ?? length;
+    if (entry.is === 'step' && !entry.aside) steps.push({ at, step: entry.step });
     if (!('row' in entry)) continue;
-    places.set(entry.row, length);
-    take(entry, length);
-    length++;
+    places.set(entry.row, at);
+    take(entry, at);
+    length = at + 1;
   }
+  if (lines) length = Math.max(length, ...lines.values());
   for (const lane of known.values()) for (const stay of lane.stays) if (stay.end === undefined) stay.until = length;
   for (const account of accounts) mark(account);
   const all = [...known.values()].toSorted((a, b) => (a.side === b.side ? 0 : a.side === 'server' ? -1 : 1));

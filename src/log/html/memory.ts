@@ -43,11 +43,13 @@ function axis(all: Lanes): Markup {
       ({ at, step }) =>
         markup`<text x="${x(at, all)}" y="26">${step}</text><line class="tick" x1="${x(at, all)}" x2="${x(at, all)}" y1="30" y2="34"/>`,
     );
-  const cuts = all.cuts.map(({ at, row }) => {
-    const late = at / Math.max(1, all.length) > 0.7;
+  const cuts = all.cuts.map(({ at, row }, index) => {
+    // A label stands on the side where there is room: not at the edge, and not on the next one.
+    const room = (all.cuts[index + 1]?.at ?? all.length) - at;
+    const late = room / Math.max(1, all.length) < 0.25;
     return markup`<line class="cut" x1="${x(at, all)}" x2="${x(at, all)}" y1="2" y2="100%"/><text class="cut${late ? ' left' : ''}" x="${x(at, all)}" dx="${late ? -5 : 5}" y="10">cut ${hash(row)}</text>`;
   });
-  return markup`<text class="unit" x="0" y="10">steps</text>${steps}${cuts}`;
+  return markup`${all.steps.length > 0 && markup`<text class="unit" x="0" y="10">steps</text>`}${steps}${cuts}`;
 }
 
 function axisLine(all: Lanes): Markup {
@@ -94,16 +96,16 @@ export function ledgerLine({ subject, stays, marks }: Lane): Markup {
     else runs.push([stay]);
     return runs;
   }, []);
-  const told = lives.slice(-3).map((run) => {
+  const told = lives.slice(-3).map((run, index) => {
     const [first, last] = [run[0], run.at(-1)];
     if (!first || !last) return markup``;
     const changed = run.length > 1 && markup`, last changed by ${rowLink(last.from)}`;
     const ended =
       last.end && markup`, ${last.end.is === 'changed' ? 'changed' : last.end.is} with ${rowLink(last.end.row)}`;
-    return markup`; in ${last.holder} since ${rowLink(first.from)}${changed}${ended}`;
+    return markup`${index > 0 && '; '}in ${last.holder} since ${rowLink(first.from)}${changed}${ended}`;
   });
   const fates = marks.map(({ word }) => markup` <span class="fate ${word}">${SIGNS[word]} ${word}</span>`);
-  return markup`<b>${short(subject, 120)}</b>${told}${fates}`;
+  return markup`<b>${short(subject, 120)}</b>: ${told}${fates}`;
 }
 
 /** What the cuts of an arm did to memory. */
