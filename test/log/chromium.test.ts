@@ -253,6 +253,7 @@ describe.each(['light', 'dark'] as const)('in the %s scheme', (colorScheme) => {
 });
 
 test('on a telephone the page never has to be scrolled sideways, whatever the names are', async (context) => {
+  needs(context, 'chromium');
   const odd = told([
     {
       is: 'life',
