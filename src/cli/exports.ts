@@ -7,6 +7,7 @@ import type { Entry } from '../capture/records.ts';
 import type { RunHeader } from '../capture/run.ts';
 import { loadCard } from '../protocols/index.ts';
 import { UsageError } from './errors.ts';
+import { typed } from './typed.ts';
 
 export interface ExportOptions {
   pcap?: string | undefined;
@@ -63,13 +64,15 @@ export async function exportRun(
   if (pcap !== undefined) {
     const { pcapng } = await import('../log/pcapng.ts');
     const card = await loadCard(header.protocol);
-    const ledgers = new Map(arms.map(({ entries: [first], ledger }) => [first?.arm ?? 0, ledger]));
     const port = card?.registered ?? card?.port ?? 0;
-    put(pcap, pcapng({ title, port, entries, ledgers }), 'for Wireshark, or: tshark -r');
+    put(pcap, pcapng({ title, port, entries, ledgers: byArm(arms) }), 'for Wireshark, or: tshark -r');
   }
   if (html !== undefined) {
     const page = await import('../log/html.ts');
-    put(html, page.html({ header, arms }), 'for a browser');
+    const command = commandOf(header);
+    const more = header.because === undefined ? {} : { because: header.because };
+    const said = { ...more, ...(command ? { command: typed(command) } : {}) };
+    put(html, page.html({ header, entries, ledgers: byArm(arms), ...said }), 'for a browser');
   }
   if (mermaid !== undefined) {
     const diagram = await import('../log/mermaid.ts');
@@ -83,6 +86,10 @@ export async function exportRun(
     put(markdown, report.markdown({ header, title, arms }), 'a report, with a diagram of each arm');
   }
   return told;
+}
+
+function byArm(arms: readonly ArmRecords[]): Map<number, Ledger> {
+  return new Map(arms.map(({ entries: [first], ledger }) => [first?.arm ?? 0, ledger]));
 }
 
 /** What was played, in a line. */

@@ -1,6 +1,6 @@
 // What happened, in words: the same in the terminal, in a packet's comment, in a diagram and on a page.
 
-import { hash, type Note } from '../capture/ledger.ts';
+import { type Account, hash, type Note, type Outcome } from '../capture/ledger.ts';
 import type { CutRow, DiedRow, Entry, HealedRow, LifeRow, LinkRow, PacketRow } from '../capture/records.ts';
 import type { Facts } from '../protocols/shapes.ts';
 
@@ -135,6 +135,36 @@ export function healedInWords({ life, swallowed }: HealedRow): string {
 
 function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+/** What took memory, as the account of it is headed. */
+export function takenInWords({ cut, store }: Account): string {
+  return {
+    kill: `the SIGKILL in ${hash(cut.row)}${store === undefined ? '' : ` and the lost store in ${hash(store)}`}`,
+    forget: `the forgetting in ${hash(cut.row)}`,
+    path: `the new address in ${hash(cut.row)}`,
+    store: `the wiping in ${hash(cut.row)}`,
+    swap: `the swap in ${hash(cut.row)}`,
+    silence: `the silence from ${hash(cut.row)} on`,
+    expire: `the passing of time in ${hash(cut.row)}`,
+  }[cut.cut];
+}
+
+/** An account with nothing in it. */
+export function untakenInWords({ cut }: Account): string {
+  const who = cut.who === 'client' || cut.who === 'link' ? 'the server' : cut.who;
+  return cut.unseen
+    ? `unknown: nobody can look into ${who}; what it remembered shows only in what is said after it`
+    : `nothing: ${who} remembered nothing, so there was nothing to take`;
+}
+
+/** Which rows wrote, took and rebuilt what a cut was about. */
+export function outcomeInWords({ fate, written, gone, leftBehind, rebuilt }: Outcome): string {
+  const since = [`last written by ${hash(written)}`];
+  if (gone !== undefined) since.push(`${leftBehind ? 'left behind' : 'gone'} with ${hash(gone)}`);
+  if (rebuilt !== undefined)
+    since.push(`${fate === 'REBUILT' ? 'rebuilt' : 'another one written'} by ${hash(rebuilt)}`);
+  return since.join(', ');
 }
 
 /** `A DAY PASSES`, in the largest unit that is whole. */

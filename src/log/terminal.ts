@@ -4,7 +4,19 @@ import { type Account, hash, type Ledger, type Note } from '../capture/ledger.ts
 import type { CutRow, Entry, LifeRow, Numbered, PacketRow } from '../capture/records.ts';
 import type { Facts } from '../protocols/shapes.ts';
 import type { Field } from '../wire/fields.ts';
-import { armInWords, cutInWords, diedInWords, ends, GAP, healedInWords, lifeInWords, linkInWords } from './events.ts';
+import {
+  armInWords,
+  cutInWords,
+  diedInWords,
+  ends,
+  GAP,
+  healedInWords,
+  lifeInWords,
+  linkInWords,
+  outcomeInWords,
+  takenInWords,
+  untakenInWords,
+} from './events.ts';
 import { type Line, type Look, type Span, type Style, widthOf, wrap } from './text.ts';
 
 /** `line`: rows. `default`: and the notes that say something new, with the bytes they are about. `full`: everything. */
@@ -243,22 +255,10 @@ export class TerminalLog {
 }
 
 /** The account that follows a cut. */
-export function accountLines({ cut, store, outcomes }: Account, look: Look): Line[] {
-  const name = {
-    kill: `the SIGKILL in ${hash(cut.row)}${store === undefined ? '' : ` and the lost store in ${hash(store)}`}`,
-    forget: `the forgetting in ${hash(cut.row)}`,
-    path: `the new address in ${hash(cut.row)}`,
-    store: `the wiping in ${hash(cut.row)}`,
-    swap: `the swap in ${hash(cut.row)}`,
-    silence: `the silence from ${hash(cut.row)} on`,
-    expire: `the passing of time in ${hash(cut.row)}`,
-  }[cut.cut];
-  const lines: Line[] = [[], heading(`ledger: what ${name} did to memory`, look)];
-  const who = cut.who === 'client' || cut.who === 'link' ? 'the server' : cut.who;
-  const nothing = cut.unseen
-    ? `  unknown: nobody can look into ${who}; what it remembered shows only in what is said after it`
-    : `  nothing: ${who} remembered nothing, so there was nothing to take`;
-  if (outcomes.length === 0) lines.push(...wrap([{ text: nothing }], look, 11));
+export function accountLines(account: Account, look: Look): Line[] {
+  const { outcomes } = account;
+  const lines: Line[] = [[], heading(`ledger: what ${takenInWords(account)} did to memory`, look)];
+  if (outcomes.length === 0) lines.push(...wrap([{ text: `  ${untakenInWords(account)}` }], look, 11));
   for (const outcome of outcomes) {
     const style: Style = outcome.fate === 'LOST' ? 'bad' : outcome.fate === 'KEPT' ? 'good' : 'warn';
     lines.push(
@@ -272,12 +272,7 @@ export function accountLines({ cut, store, outcomes }: Account, look: Look): Lin
         11,
       ),
     );
-    const since = [`last written by ${hash(outcome.written)}`];
-    if (outcome.gone !== undefined)
-      since.push(`${outcome.leftBehind ? 'left behind' : 'gone'} with ${hash(outcome.gone)}`);
-    if (outcome.rebuilt !== undefined)
-      since.push(`${outcome.fate === 'REBUILT' ? 'rebuilt' : 'another one written'} by ${hash(outcome.rebuilt)}`);
-    lines.push(...wrap([{ text: ' '.repeat(11) }, { text: since.join(', '), style: 'dim' }], look, 11));
+    lines.push(...wrap([{ text: ' '.repeat(11) }, { text: outcomeInWords(outcome), style: 'dim' }], look, 11));
   }
   return lines;
 }
@@ -335,7 +330,7 @@ function fieldInWords(field: Field, letter: string, look: Look): Line[] {
 }
 
 /** `0001 ....`: the bits of a byte that a field is made of. */
-function drawnBits({ mask = 0, value }: Field): string {
+export function drawnBits({ mask = 0, value }: Field): string {
   const shift = 31 - Math.clz32(mask & -mask);
   const bits = Array.from({ length: 8 }, (_none, index) => {
     const bit = 7 - index;
@@ -369,7 +364,7 @@ function hexLine(pairs: readonly string[]): string {
 }
 
 /** One byte as a character, where it is one that can be seen. */
-function drawn(pair: string): string {
+export function drawn(pair: string): string {
   const code = Number.parseInt(pair, 16);
   return code >= 0x20 && code < 0x7f ? String.fromCharCode(code) : pair === '**' ? '*' : '·';
 }
