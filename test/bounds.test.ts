@@ -296,3 +296,42 @@ function promised(): { promise: Promise<void>; resolve: () => void } {
   });
   return { promise, resolve };
 }
+
+test('what is gathered leaves in one write: when the turn is over, or when somebody knows that nothing more comes', async () => {
+  const server = createServer();
+  const sockets: Socket[] = [];
+  const come = new Promise<string>((resolve) => {
+    const guests = crowd(
+      server,
+      BOUNDS,
+      (socket, path) => {
+        sockets.push(socket);
+        guests.settled(path);
+        say = (text) => guests.say(path, Buffer.from(text));
+        letOut = guests.letOut;
+        resolve(path);
+      },
+      { gathers: true },
+    );
+    endings.push(() => guests.disperse());
+  });
+  let say: (text: string) => void = () => {};
+  let letOut = () => {};
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  endings.push(() => void server.close());
+  await guest((server.address() as { port: number }).port);
+  await come;
+  const written = () => sockets[0]?.bytesWritten;
+
+  say('one');
+  say('two');
+  expect(written()).toBe(0);
+  letOut();
+  expect(written()).toBe(6);
+  letOut();
+  say('three');
+  expect(written()).toBe(6);
+  while (written() === 6) await new Promise((next) => setImmediate(next));
+  expect(written()).toBe(11);
+});

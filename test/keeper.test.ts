@@ -213,6 +213,23 @@ test('with a journal no answer leaves before the write is done', async () => {
   expect(said).toEqual([{ to: 'a', says: 'noted x;' }]);
 });
 
+test('what a write lets out is followed by word that nothing more is to be said for now', async () => {
+  const journal = new FakeJournal();
+  const { keeper } = await keeping(journal);
+  const done: string[] = [];
+  keeper.attach({
+    say: (to, bytes) => void done.push(`${to}: ${bytes}`),
+    hangUp: () => {},
+    letOut: () => void done.push('out'),
+  });
+  keeper.hear('a', ['=1']);
+  keeper.hear('b', ['=2']);
+  await turn();
+  expect(done).toEqual([]);
+  await journal.done();
+  expect(done).toEqual(['a: noted 1;', 'b: noted 2;', 'out']);
+});
+
 test('an answer that promises nothing new waits too: it may speak of what is still being written', async () => {
   const journal = new FakeJournal();
   const { keeper, said } = await keeping(journal);

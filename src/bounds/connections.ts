@@ -15,6 +15,8 @@ export interface Crowd extends Mouth {
   exchange(path: Path, stream: Duplex): void;
   /** Another door to the same house: whoever comes by it counts as much, under a path with another suffix. */
   also(server: Server, suffix: Suffix, admitted: Admitted): void;
+  /** Writes what is gathered. */
+  letOut(): void;
   /** Drops everybody. */
   disperse(): void;
 }
@@ -65,8 +67,9 @@ const GATHERED = 1 << 16;
 export function crowd(server: Server, bounds: Bounds, admitted: Admitted, manner: Manner = {}): Crowd {
   /** In order of arrival, so that the first newcomer found is the oldest. */
   const guests = new Map<Path, Guest>();
-  /** Those to whom something was said in this turn. */
+  /** Those to whom something was said in this turn, and what lets it out when that is over. */
   let spokenTo: Guest[] = [];
+  let endOfTurn: NodeJS.Immediate | undefined;
 
   function also(door: Server, suffix: Suffix, greeted: Admitted): void {
     door.on('connection', (socket: Socket) => {
@@ -103,7 +106,7 @@ export function crowd(server: Server, bounds: Bounds, admitted: Admitted, manner
 
   function gather(guest: Guest, bytes: Buffer): void {
     if (guest.said.length === 0) {
-      if (spokenTo.length === 0) setImmediate(letOut);
+      endOfTurn ??= setImmediate(letOut);
       spokenTo.push(guest);
     }
     guest.said.push(bytes);
@@ -112,6 +115,8 @@ export function crowd(server: Server, bounds: Bounds, admitted: Admitted, manner
   }
 
   function letOut(): void {
+    clearImmediate(endOfTurn);
+    endOfTurn = undefined;
     const turn = spokenTo;
     spokenTo = [];
     for (const guest of turn) flush(guest);
@@ -184,6 +189,8 @@ export function crowd(server: Server, bounds: Bounds, admitted: Admitted, manner
       if (manner.gathers) gather(guest, bytes);
       else write(guest, bytes);
     },
+
+    letOut,
 
     hangUp(to) {
       const guest = guests.get(to);

@@ -317,6 +317,7 @@ export class StateKeeper<S, M, E extends Json, D = never, O extends Json = never
         return;
       }
       for (const each of ready) this.act(each);
+      this.mouth?.letOut?.();
       for (const resolve of this.waiting.splice(0)) resolve();
     } while (this.answers.waiting + this.forgetting.length > 0 || this.unwrittenLength > TOO_MANY);
     this.writing = false;

@@ -104,6 +104,8 @@ export interface Keeper<M, D = never, O extends Json = never> {
 export interface Mouth<D = never> {
   say(to: Path, bytes: Buffer): void;
   hangUp(to: Path): void;
+  /** Nothing more is to be said for now: what is gathered for a common write need not wait for more. */
+  letOut?(): void;
   /** Begins a deed; its outcome goes to {@link Keeper.learn}. */
   does?(to: Path, deed: D): void;
 }

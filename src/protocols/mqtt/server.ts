@@ -69,6 +69,7 @@ export function serveFrom(doors: Doors = {}) {
     keeper.attach({
       say: guests.say,
       hangUp: guests.hangUp,
+      letOut: guests.letOut,
       does(to, { seconds }) {
         const line = lines.get(to);
         if (!line) return;
