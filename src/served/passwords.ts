@@ -23,7 +23,11 @@ interface Kept {
  * Keeps a hash of each of the passwords: a user's is what a digest of it says, as `usersIn` of the settings hands it over. Nobody has to
  * wait for the hashing but who logs in before it is done.
  */
-export function passwordsOf(users: ReadonlyMap<string, Buffer>, digest: (password: Buffer) => Buffer): Passwords {
+export function passwordsOf(
+  users: ReadonlyMap<string, Buffer>,
+  digest: (password: Buffer) => Buffer,
+  cost = COST,
+): Passwords {
   const hashing = Promise.all([...users].map(async ([user, secret]) => [user, await keep(secret, cost)] as const));
   const kept = hashing.then((all) => new Map(all));
   /** What no password is equal to: whoever is not known is compared with it. */
