@@ -183,6 +183,9 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   if (card.designs[design]?.unrepeatable) return [];
   const { between } = card;
   const wrong: string[] = [];
+  const world = seededWorld(seed, `${card.calls}/1`);
+  // Instances that share a store roll their names from what is in it; where clients bring them back, they must be the same.
+  const told = card.designs[design]?.holds === 'redis' && between ? namesIn(card, traces) : [];
   const { keeper } = await StateKeeper.open({
     rules: {
       ...rules,
@@ -200,7 +203,7 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
       },
     },
     wire: card.wire,
-    world: seededWorld(seed, `${card.calls}/1`),
+    world: { ...world, name: () => told.shift() ?? world.name() },
     transport: card.transport,
   });
   const [sent, ruled] = [new Map<string, Buffer[]>(), new Map<string, Buffer[]>()];
@@ -257,6 +260,19 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   }
   if (sent.size === 0) wrong.push('the server said nothing');
   return wrong;
+}
+
+/** The names of 22 characters that the server told in a run, in order: each once, and without the number for people before it. */
+function namesIn(card: AnyCard, traces: readonly Trace[]): string[] {
+  const names = saidIn(card, traces).flatMap(({ side, over, bytes, seen }) => {
+    const reader = new Reader(bytes, { annotate: true });
+    card.wire.read(reader, side, over, seen);
+    const rolled = (reader.fields ?? []).filter(({ chance }) => chance && side === 'server');
+    return rolled.flatMap(
+      ({ start, end }) => /^\d+\.([\w-]{22})$/.exec(bytes.toString('latin1', start, end))?.[1] ?? [],
+    );
+  });
+  return [...new Set(names)];
 }
 
 /** What a server said on a stream, message by message, without what was rolled by dice. */
