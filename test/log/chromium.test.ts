@@ -101,6 +101,9 @@ describe('a message opened', () => {
     expect(await texts(tab, `${row} pre.hex`)).toEqual([
       '0000  10 13 00 04 4d 51 54 54  ····MQTT\n0008  04 00 00 3c 00 07 73 6c  ···<··sl\n0010  65 65 70 65 72           eeper\n',
     ]);
+    await tab.hover(`${row} .fields li:has(b:text-is("Keep alive"))`);
+    expect(await texts(tab, `${row} .hex .lit`)).toEqual(['00', '3c', '·', '<']);
+    expect(await texts(tab, `${row} .notes .lit`)).toEqual([]);
     await tab.hover(`${row} .fields li:has(b:text-is("Client identifier"))`);
     expect(await texts(tab, `${row} .hex .lit`)).toEqual([
       '73',
