@@ -1,4 +1,4 @@
-// Made from page.css and browser.ts by: npm run page
+// Made from the style sheets and browser.ts by: npm run page
 
 export const STYLE = `/* How a run looks: paper and ink, one colour a meaning, and no meaning in colour alone. */
 
@@ -287,7 +287,7 @@ h3 {
   accent-color: var(--life);
 }
 
-/* ---- the time line */
+/* How memory is drawn: lanes, bars, the cut through them, and the account. */
 
 .pair,
 .arms,
@@ -473,7 +473,7 @@ text.REBUILT {
   color: var(--warn);
 }
 
-/* ---- the ladder */
+/* How an arm is drawn: heads, lines, arrows, bars, steps and answers. */
 
 .heads {
   position: sticky;
@@ -860,7 +860,7 @@ dt {
   border-top: 2px solid var(--mark);
 }
 
-/* ---- a message opened */
+/* How an open message is drawn: bytes, fields, notes and the ledger. */
 
 .open {
   container-type: inline-size;
@@ -1040,7 +1040,7 @@ h5 {
   color: inherit;
 }
 
-/* ---- the rest */
+/* The end of the page, and where it stands: side by side, on a telephone, on paper. */
 
 footer {
   max-width: 46rem;
