@@ -145,6 +145,20 @@ describe('a message opened', () => {
     expect(await tab.locator(`${row} .hex .lit.high`).count()).toBe(2);
   });
 
+  test('a byte brings its fields into sight, and the page stays where it is', async (context) => {
+    const tab = await shown(context, mqtt);
+    const row = rowOf('CONNECT');
+    await tab.click(`${row} summary`);
+    await tab.locator(`${row} [data-byte="1"]`).first().hover();
+    const place = (of: string) =>
+      tab.evaluate<number>(`document.querySelector('${row} ${of}').getBoundingClientRect().bottom`);
+    const [before, bottom] = [await tab.evaluate<number>('scrollY'), await place('.fields')];
+    expect(await place('.fields li:last-child')).toBeGreaterThan(bottom);
+    await tab.locator(`${row} [data-byte="20"]`).first().hover();
+    expect(await place('.fields li:last-child')).toBeLessThanOrEqual(bottom + 1);
+    expect(await tab.evaluate<number>('scrollY')).toBe(before);
+  });
+
   test('a note lights the field that it is about, and leads to the rows that it names', async (context) => {
     const tab = await shown(context, mqtt);
     const row = rowOf('CONNACK', 2);

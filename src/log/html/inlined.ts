@@ -906,7 +906,7 @@ p.byte {
 @container (max-width: 560px) {
   .bytes {
     position: sticky;
-    top: 2.2rem;
+    top: 2rem;
     z-index: 1;
     flex-basis: 100%;
     background: var(--card);
@@ -1352,14 +1352,17 @@ export const SCRIPT = `(() => {
     }
     if (byte !== void 0) {
       lightBytes(row, byte, byte + 1, 255);
+      bring(row.querySelector(".fields"), fields[0]);
       describe(row, byte);
     }
   }
+  function bring(list, element) {
+    if (!list || !element || list.matches(":hover")) return;
+    const [window, own] = [list.getBoundingClientRect(), element.getBoundingClientRect()];
+    if (own.top < window.top || own.bottom > window.bottom) list.scrollTop += own.top - window.top - window.height / 3;
+  }
   function lightBytes(row, from, to, mask) {
-    const dump = row.querySelector("pre.hex");
-    const first = row.querySelector(\`[data-byte="\${from}"]\`);
-    if (dump && first && !dump.matches(":hover"))
-      dump.scrollTop = first.offsetTop - dump.offsetTop - dump.clientHeight / 3;
+    bring(row.querySelector("pre.hex"), row.querySelector(\`[data-byte="\${from}"]\`));
     for (let at = from; at < to; at++)
       for (const byte of all(\`[data-byte="\${at}"]\`, row))
         kindle(byte, ...(mask & 15) === 0 ? ["high"] : (mask & 240) === 0 ? ["low"] : []);
