@@ -187,6 +187,8 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   await remove();
   const { rules } = card.designs[design] ?? {};
   if (!rules) throw new Error(`there is no ${card.name}/${design}`);
+  if (card.designs[design]?.unrepeatable) return [];
+  const { between } = card;
   const wrong: string[] = [];
   const { keeper } = await StateKeeper.open({
     rules: {
@@ -211,7 +213,13 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   const [sent, ruled] = [new Map<string, Buffer[]>(), new Map<string, Buffer[]>()];
   const put = (into: Map<string, Buffer[]>, path: string, bytes: Buffer) =>
     into.set(path, [...(into.get(path) ?? []), bytes]);
-  keeper.attach({ say: (to, bytes) => void put(ruled, to, bytes), hangUp: () => {}, does: () => {} });
+  /** What deeds come down to, where a library writes the messages: in the order in which they were decided. */
+  const deeds: [to: string, said: unknown][] = [];
+  keeper.attach({
+    say: (to, bytes) => void put(ruled, to, bytes),
+    hangUp: () => {},
+    does: (to, deed) => void (between && deeds.push([to, between.said(deed)])),
+  });
 
   const inboxes = new Map<string, Inbox<unknown>>();
   const ports = portsIn(traces);
@@ -238,12 +246,14 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
     }
     const inbox = inboxes.get(path) ?? new Inbox<unknown>(card.wire, 'client');
     inboxes.set(path, inbox);
-    keeper.hear(path, inbox.push(bytes).messages);
+    for (const message of inbox.push(bytes).messages)
+      keeper.hear(path, [between ? await between.heard(message) : message]);
   }
+  for (const [to, said] of deeds) put(ruled, to, encode(card.wire, await said));
   for (const path of new Set([...sent.keys(), ...ruled.keys()])) {
     const [real, pure] = [sent.get(path) ?? [], ruled.get(path) ?? []].map((list) =>
       // Instances that share a store roll their names from what the store holds, and all roll the same.
-      card.designs[design]?.holds === 'redis'
+      card.designs[design]?.holds === 'redis' || between
         ? undicedStream(card, list)
         : // A stream may be cut into chunks as it likes; a datagram is what it is.
           overOf(path, card.transport) === 'tcp'
@@ -463,7 +473,7 @@ export function spoiled(said: readonly Said[], seed: number): Buffer[][] {
   own.forEach((message, index) => {
     const before = own.slice(0, index);
     // Every byte of a short message, a handful of a long one.
-    const places = Array.from({ length: Math.min(message.length, 64) }, (_none, at) =>
+    const places = Array.from({ length: message.length <= 64 ? message.length : 8 }, (_none, at) =>
       message.length <= 64 ? at : roll(message.length),
     );
     for (const at of places) {

@@ -217,13 +217,15 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('secret', {
             type: 'string',
             requiresArg: true,
-            describe: 'dns/cookie-shared, balancer/cookie: 32 hexadecimal digits that all instances share',
+            describe:
+              'dns/cookie-shared, balancer/cookie, http/token, http/hybrid: 32 hexadecimal digits that all instances share',
           })
           .option('root', { type: 'string', requiresArg: true, describe: 'ftp: the folder to serve' })
           .option('users', {
             type: 'string',
             requiresArg: true,
-            describe: 'ftp, mqtt: name:password, comma-separated, or a file of such lines; who may write, or connect',
+            describe:
+              'ftp, mqtt, http: name:password, comma-separated, or a file of such lines; who may write, connect, or log in',
           })
           .option('anonymous', {
             choices: ['no', 'read', 'write'] as const,
@@ -234,6 +236,11 @@ export async function run(args: readonly string[]): Promise<number> {
             choices: ['on', 'off'] as const,
             requiresArg: true,
             describe: 'ftp: whether PORT and EPRT are taken; off with --expose',
+          })
+          .option('jwt-key-file', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'http/token, http/hybrid: a file with the key that tokens are signed with',
           })
           .option('acl', {
             type: 'string',
@@ -255,9 +262,13 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('cert', {
             type: 'string',
             requiresArg: true,
-            describe: 'ftp, mqtt: a certificate for TLS, in a PEM file',
+            describe: 'ftp, mqtt, http: a certificate for TLS, in a PEM file',
           })
-          .option('key', { type: 'string', requiresArg: true, describe: 'ftp, mqtt: its private key, in a PEM file' })
+          .option('key', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'ftp, mqtt, http: its private key, in a PEM file',
+          })
           .option('store', {
             type: 'string',
             requiresArg: true,

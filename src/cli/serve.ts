@@ -40,6 +40,7 @@ export interface ServeOptions {
   anonymous?: string | undefined;
   active?: string | undefined;
   cert?: string | undefined;
+  'jwt-key-file'?: string | undefined;
   key?: string | undefined;
   acl?: string | undefined;
   tls?: number | undefined;
@@ -53,12 +54,13 @@ export interface ServeOptions {
 /** What a protocol may be told, beside where it listens. */
 const SETTINGS = [
   ...(['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key'] as const),
-  ...(['acl', 'tls', 'ws', 'store', 'sync', 'to', 'to-file'] as const),
+  ...(['acl', 'tls', 'ws', 'store', 'sync'] as const),
+  ...(['jwt-key-file', 'to', 'to-file'] as const),
 ] as const;
 /** Where Redis listens unless it was told otherwise. */
 const STORE = 'redis://127.0.0.1:6379';
 /** Those that name a file or a folder. A list of users is one only if there is such a file. */
-const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key', 'acl', 'to-file'];
+const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key', 'acl', 'jwt-key-file', 'to-file'];
 
 /** A trace file that has grown so long, in bytes, is followed by a new one. */
 const LONG = 8 << 20;

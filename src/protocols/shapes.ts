@@ -160,6 +160,8 @@ interface Told {
   promises: string;
   /** The settings that this design knows, beside those of its card. */
   takes?: readonly string[];
+  /** It signs with a key that it tells nobody: what it says, its rules alone cannot say again. */
+  unrepeatable?: true;
 }
 
 /** One way to hold a protocol's state. */

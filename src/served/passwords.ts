@@ -19,13 +19,13 @@ interface Kept {
   hash: Buffer;
 }
 
-/** Keeps a hash of each of the passwords: a user's is what a digest of it says, as `usersIn` of the settings hands it over. */
-export async function passwordsOf(
-  users: ReadonlyMap<string, Buffer>,
-  digest: (password: Buffer) => Buffer,
-): Promise<Passwords> {
-  const kept = new Map<string, Kept>();
-  await Promise.all([...users].map(async ([user, secret]) => void kept.set(user, await keep(secret))));
+/**
+ * Keeps a hash of each of the passwords: a user's is what a digest of it says, as `usersIn` of the settings hands it over. Nobody has to
+ * wait for the hashing but who logs in before it is done.
+ */
+export function passwordsOf(users: ReadonlyMap<string, Buffer>, digest: (password: Buffer) => Buffer): Passwords {
+  const hashing = Promise.all([...users].map(async ([user, secret]) => [user, await keep(secret)] as const));
+  const kept = hashing.then((all) => new Map(all));
   /** What no password is equal to: whoever is not known is compared with it. */
   const nobody: Kept = { salt: randomBytes(16), hash: randomBytes(LENGTH) };
   let trying = 0;
@@ -39,7 +39,7 @@ export async function passwordsOf(
         await new Promise<void>((resolve) => waiting.push(resolve));
       } else trying++;
       try {
-        const { salt, hash } = kept.get(user) ?? nobody;
+        const { salt, hash } = (await kept).get(user) ?? nobody;
         return timingSafeEqual(await hashed(digest(password), salt), hash) ? 'right' : 'wrong';
       } finally {
         const next = waiting.shift();

@@ -81,6 +81,7 @@ function designsFor(given: Given): HttpCard['designs'] {
     rolled: {
       rules: byToken,
       holds: 'memory',
+      unrepeatable: true,
       tells: 'as token, with a key that each process rolls for itself: whoever restarts it logs everyone out',
       promises: 'a 200 promises that it is in the cookie, which is good for as long as this process lives',
     },
@@ -116,7 +117,7 @@ function openingOf({ users, cert, secret, 'jwt-key-file': file }: Settings): str
 async function houseOf(settings: Settings): Promise<House> {
   const certificate = await certificateIn(settings);
   return {
-    passwords: await passwordsOf(await usersIn(settings.users ?? USERS), digest),
+    passwords: passwordsOf(await usersIn(settings.users ?? USERS), digest),
     tokens: await tokensOf(await keyIn(settings)),
     certificate,
   };
@@ -132,7 +133,10 @@ async function keyIn({ secret, 'jwt-key-file': file }: Settings): Promise<Buffer
       );
     return hash(text);
   }
-  return secret === undefined ? randomBytes(32) : hash(secret);
+  if (secret === undefined) return randomBytes(32);
+  if (secret.length < 32)
+    throw new SettingError('this secret is too short to be safe: give 32 characters or more with --secret');
+  return hash(secret);
 }
 
 function hash(text: string): Buffer {
