@@ -251,7 +251,7 @@ export async function fleet(options: FleetOptions): Promise<FleetResult> {
         user.requests++;
         if (!answer || answer.status >= 500) failed++;
         if (answer?.status === 401 && user.loggedOut === 'never')
-          user.loggedOut = begun === 'before' ? 'before' : 'after';
+          user.loggedOut = phase === 'before' ? 'before' : 'after';
         const by = answer && headerOf(answer, 'x-served-by');
         if (by !== undefined && begun === phase) answers[phase].set(by, (answers[phase].get(by) ?? 0) + 1);
       }

@@ -180,7 +180,10 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
         const { socket } = line;
         const closed = new Promise((gone) => socket.once('close', gone));
         // One after another, each to its end; who does not end its side is not waited for.
-        socket.setTimeout(FAREWELL, () => socket.destroy()).end();
+        socket
+          .setTimeout(FAREWELL, () => socket.destroy())
+          .resume()
+          .end();
         await closed;
       }
     },
