@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { story as http } from '../demos/http.ts';
 import { story as mqtt } from '../demos/mqtt.ts';
 import { story } from '../demos/tcp-session.ts';
 import { points } from '../src/lab/points.ts';
@@ -38,20 +39,26 @@ describe('an exchange killed at each of its points', () => {
   });
 });
 
-test('what the README shows of our brokers is what is measured', async () => {
-  const told = /<!-- points -->\n(.*)\n<!-- \/points -->/s.exec(
-    readFileSync(new URL('../README.md', import.meta.url), 'utf8'),
-  )?.[1];
-  const [head = [], , ...rows] = (told ?? '').split('\n').map((row) => row.slice(2, -2).split(' | '));
-  for (const design of ['memory', 'disk']) {
-    const origin = process.hrtime.bigint();
-    const found: string[] = [];
-    for (const each of mqtt.exchanges as unknown as Exchange<never>[])
-      for (const point of await points({ story: mqtt as unknown as Story, design, exchange: each, seed: 1, origin }))
-        found.push(`${point.exchange}, ${point.at ?? '–'}: ${point.outcome}`);
-    expect(found).toEqual(rows.map((cells) => `${cells[0]}, ${cells[1]}: ${cells[head.indexOf(design)]}`));
-  }
-}, 120_000);
+test.each<[string, Story, string[]]>([
+  ['points', mqtt as unknown as Story, ['memory', 'disk']],
+  ['http points', http as unknown as Story, ['store', 'careless']],
+])(
+  'what the README shows under “%s” is what is measured',
+  async (name, told, designs) => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const table = readme.split(`<!-- ${name} -->\n`)[1]?.split(`\n<!-- /${name} -->`)[0] ?? '';
+    const [head = [], , ...rows] = table.split('\n').map((row) => row.slice(2, -2).split(' | '));
+    for (const design of designs) {
+      const origin = process.hrtime.bigint();
+      const found: string[] = [];
+      for (const each of (told.exchanges ?? []) as Exchange<never>[])
+        for (const point of await points({ story: told, design, exchange: each, seed: 1, origin }))
+          found.push(`${point.exchange}, ${point.at ?? '–'}: ${point.outcome}`);
+      expect(found).toEqual(rows.map((cells) => `${cells[0]}, ${cells[1]}: ${cells[head.indexOf(design)]}`));
+    }
+  },
+  120_000,
+);
 
 describe('amnesia points', () => {
   test('--json: one object a point; a protocol without an exchange says what to type', async () => {

@@ -305,6 +305,8 @@ export async function living<T>(
       ...settingsFor(story.card, design, seed, store),
       ...behind?.settings,
       ...(story.card.takes?.includes('rate') ? { rate: '0' } : {}),
+      // Passwords that are dear to try are not what is looked at.
+      ...(story.card.takes?.includes('cost') ? { cost: '16' } : {}),
     },
     seed,
     origin,
