@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { pathOf } from '../../bounds/paths.ts';
 import { dialUntilAnswered } from '../../sockets/dial.ts';
+import { patiently } from '../../sockets/patience.ts';
 import { readSetCookie } from '../../wire/http/cookies.ts';
 import { type HttpMessage, headerOf, type Request, type Response } from '../../wire/http.ts';
 import { printable } from '../../wire/printable.ts';
@@ -92,7 +93,11 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
       wire.frame(bytes, 0, 'client', seen);
       const heard = answerOn(socket, inbox);
       socket.write(bytes);
-      const answer = await heard;
+      // Nobody tells of a link that swallows everything.
+      const answer = await patiently(heard, waits, {
+        heard: () => socket.bytesRead,
+        giveUp: () => socket.destroy(),
+      });
       if (answer) return kept(user, answer);
       if (asked.method === 'POST')
         throw new Error('the connection was lost, and nobody knows what came of the request');

@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { dialUntilAnswered } from '../../sockets/dial.ts';
+import { patiently, type WaitedOn } from '../../sockets/patience.ts';
 import { readSetCookie } from '../../wire/http/cookies.ts';
 import { type Header, type HttpMessage, headerOf, type Response, saysHttp } from '../../wire/http.ts';
 import { encode, Inbox } from '../../wire/wire.ts';
@@ -56,10 +57,11 @@ export async function connect({ host, port, waits, world }: ClientOptions): Prom
     const { again = what.method !== 'POST' } = what;
     for (let times = 0; ; times++) {
       line ??= attend(await dialUntilAnswered({ host, port, waits }));
+      const { socket } = line;
       const answered = answerOn(line);
-      line.socket.write(encode(wire, request(what)));
+      socket.write(encode(wire, request(what)));
       try {
-        const response = await answered;
+        const response = await patiently(answered, waits, lineOf(socket));
         take(response);
         return response;
       } catch (error) {
@@ -202,7 +204,12 @@ export async function connect({ host, port, waits, world }: ClientOptions): Prom
       line = undefined;
       const closed = new Promise((gone) => socket.once('close', gone));
       socket.end();
-      await closed;
+      await patiently(closed, waits, lineOf(socket));
     },
   };
+}
+
+/** A connection, as one waits on it. */
+function lineOf(socket: Socket): WaitedOn {
+  return { heard: () => socket.bytesRead, giveUp: () => socket.destroy() };
 }
