@@ -21,6 +21,7 @@ export const card: HttpCard = {
   title: 'HTTP',
   transport: 'tcp',
   port: 8080,
+  registered: 80,
   cites: 'RFC 9110 and RFC 9112',
   wire,
   designs: designsFor({}),
