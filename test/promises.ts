@@ -191,6 +191,9 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   if (card.designs[design]?.unrepeatable) return [];
   const { between } = card;
   const wrong: string[] = [];
+  const world = seededWorld(seed, `${card.calls}/1`);
+  // Instances that share a store roll their names from what is in it; where clients bring them back, they must be the same.
+  const told = card.designs[design]?.holds === 'redis' && between ? namesIn(card, traces) : [];
   const { keeper } = await StateKeeper.open({
     rules: {
       ...rules,
@@ -208,7 +211,7 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
       },
     },
     wire: card.wire,
-    world: seededWorld(seed, `${card.calls}/1`),
+    world: { ...world, name: () => told.shift() ?? world.name() },
     transport: card.transport,
   });
   const [sent, ruled] = [new Map<string, Buffer[]>(), new Map<string, Buffer[]>()];
@@ -267,6 +270,19 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
   return wrong;
 }
 
+/** The names of 22 characters that the server told in a run, in order: each once, and without the number for people before it. */
+function namesIn(card: AnyCard, traces: readonly Trace[]): string[] {
+  const names = saidIn(card, traces).flatMap(({ side, over, bytes, seen }) => {
+    const reader = new Reader(bytes, { annotate: true });
+    card.wire.read(reader, side, over, seen);
+    const rolled = (reader.fields ?? []).filter(({ chance }) => chance && side === 'server');
+    return rolled.flatMap(
+      ({ start, end }) => /^\d+\.([\w-]{22})$/.exec(bytes.toString('latin1', start, end))?.[1] ?? [],
+    );
+  });
+  return [...new Set(names)];
+}
+
 /** What a server said on a stream, message by message, without what was rolled by dice. */
 function undicedStream(card: AnyCard, list: readonly Buffer[]): string {
   const bytes = Buffer.concat(list);
@@ -306,6 +322,8 @@ export async function living<T>(
       ...settingsFor(story.card, design, seed, store),
       ...behind?.settings,
       ...(story.card.takes?.includes('rate') ? { rate: '0' } : {}),
+      // Passwords that are dear to try are not what is looked at.
+      ...(story.card.takes?.includes('cost') ? { cost: '16' } : {}),
     },
     seed,
     origin,

@@ -241,7 +241,8 @@ export function derive(results: readonly CutResult[]): Pick<MatrixRow, 'filedUnd
   if (path === false && kept !== undefined) filedUnder = 'the path';
 
   let heldBy: MatrixRow['heldBy'] = 'unknown';
-  if (kill === false && kept === false) heldBy = 'the process';
+  // A kill also takes what no forgetting empties, such as a key that was rolled at the start.
+  if (kill === false) heldBy = 'the process';
   // Nothing but memory is touched by a forget: whatever the client must then do more, it does with what it holds itself.
   if (kill === true && swap === true && kept === true)
     heldBy = (verdictOf('forget') ?? verdictOf('kill')) === 'untouched' ? 'nobody' : 'the client';

@@ -1,9 +1,9 @@
 // Who knows their password. Hashed with scrypt (RFC 7914), which takes memory as well as time, so that a stolen list is of little use.
 
-import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 
-/** 16 MiB and some tens of milliseconds a try. */
-const COST: ScryptOptions = { N: 16_384, r: 8, p: 1 };
+/** scrypt's N: 16 MiB and some tens of milliseconds a try. */
+export const COST = 16_384;
 const LENGTH = 32;
 /** How many are checked at a time, and how many may wait for that: each takes a thread and its memory. */
 const AT_ONCE = 2;
@@ -23,8 +23,12 @@ interface Kept {
  * Keeps a hash of each of the passwords: a user's is what a digest of it says, as `usersIn` of the settings hands it over. Nobody has to
  * wait for the hashing but who logs in before it is done.
  */
-export function passwordsOf(users: ReadonlyMap<string, Buffer>, digest: (password: Buffer) => Buffer): Passwords {
-  const hashing = Promise.all([...users].map(async ([user, secret]) => [user, await keep(secret)] as const));
+export function passwordsOf(
+  users: ReadonlyMap<string, Buffer>,
+  digest: (password: Buffer) => Buffer,
+  cost = COST,
+): Passwords {
+  const hashing = Promise.all([...users].map(async ([user, secret]) => [user, await keep(secret, cost)] as const));
   const kept = hashing.then((all) => new Map(all));
   /** What no password is equal to: whoever is not known is compared with it. */
   const nobody: Kept = { salt: randomBytes(16), hash: randomBytes(LENGTH) };
@@ -40,7 +44,7 @@ export function passwordsOf(users: ReadonlyMap<string, Buffer>, digest: (passwor
       } else trying++;
       try {
         const { salt, hash } = (await kept).get(user) ?? nobody;
-        return timingSafeEqual(await hashed(digest(password), salt), hash) ? 'right' : 'wrong';
+        return timingSafeEqual(await hashed(digest(password), salt, cost), hash) ? 'right' : 'wrong';
       } finally {
         const next = waiting.shift();
         if (next) next();
@@ -50,13 +54,13 @@ export function passwordsOf(users: ReadonlyMap<string, Buffer>, digest: (passwor
   };
 }
 
-async function keep(secret: Buffer): Promise<Kept> {
+async function keep(secret: Buffer, cost: number): Promise<Kept> {
   const salt = randomBytes(16);
-  return { salt, hash: await hashed(secret, salt) };
+  return { salt, hash: await hashed(secret, salt, cost) };
 }
 
-function hashed(secret: Buffer, salt: Buffer): Promise<Buffer> {
+function hashed(secret: Buffer, salt: Buffer, cost: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    scrypt(secret, salt, LENGTH, COST, (error, hash) => (error ? reject(error) : resolve(hash)));
+    scrypt(secret, salt, LENGTH, { N: cost, r: 8, p: 1 }, (error, hash) => (error ? reject(error) : resolve(hash)));
   });
 }

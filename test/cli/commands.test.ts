@@ -116,6 +116,7 @@ describe('amnesia list', () => {
       ['tcp-session', 'tcp', ['memory', 'connection', 'disk', 'shared']],
       ['ftp', 'tcp', ['memory', 'carried']],
       ['mqtt', 'tcp', ['memory', 'disk', 'redis', 'aedes', 'aedes-level', 'aedes-redis']],
+      ['http', 'tcp', ['memory', 'store', 'redis', 'careless', 'token', 'rolled', 'hybrid']],
     ]);
     expect((await amnesia(['list', '--ascii'], { env })).out).toMatch(/^[\n -~]+$/);
   });

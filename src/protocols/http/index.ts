@@ -1,7 +1,7 @@
 // The card of http: one service, one client, and the same login, cart and films held in several places.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { passwordsOf } from '../../served/passwords.ts';
+import { COST, passwordsOf } from '../../served/passwords.ts';
 import { tokensOf } from '../../served/tokens.ts';
 import { certificateIn, digest, readSetting, usersIn } from '../settings.ts';
 import { type Card, SettingError, type Settings } from '../shapes.ts';
@@ -32,8 +32,8 @@ export const card: HttpCard = {
   // A server's process has no use for a client.
   connect: async (options) => (await import('./client.ts')).connect(options),
 
-  /** `users`: `name:password,name2:password2`, or a file with one of them a line. `cert` and `key`: PEM files for TLS. */
-  takes: ['users', 'cert', 'key'],
+  /** `users`: `name:password,name2:password2`, or a file with one of them a line. `cert` and `key`: PEM files for TLS. `cost`: of trying a password, scrypt's N. */
+  takes: ['users', 'cert', 'key', 'cost'],
   configure: configured,
 };
 
@@ -117,7 +117,7 @@ function openingOf({ users, cert, secret, 'jwt-key-file': file }: Settings): str
 async function houseOf(settings: Settings): Promise<House> {
   const certificate = await certificateIn(settings);
   return {
-    passwords: passwordsOf(await usersIn(settings.users ?? USERS), digest),
+    passwords: passwordsOf(await usersIn(settings.users ?? USERS), digest, Number(settings.cost ?? COST)),
     tokens: await tokensOf(await keyIn(settings)),
     certificate,
   };

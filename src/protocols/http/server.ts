@@ -47,16 +47,6 @@ const isHeard = (name: string) =>
   name === 'sec-fetch-site' ||
   name === 'idempotency-key';
 
-/** Times in milliseconds: nobody may take for ever to ask (threats: Slowloris). */
-const READING = {
-  maxHeaderSize: LIMITS.head,
-  headersTimeout: 5_000,
-  requestTimeout: 10_000,
-  connectionsCheckingInterval: 1_000,
-  keepAliveTimeout: 65_000,
-  noDelay: true,
-};
-
 const MANY = 500;
 
 /** A server of this house: what `serve` of a card is. */
@@ -71,9 +61,18 @@ export function serveFrom(house: House) {
     /** Filed under the path, as everything the keeper says and does is. */
     const lines = new Map<Path, Line>();
     const { certificate } = house;
+    // Times in milliseconds: nobody may take for ever to ask.
+    const reading = {
+      maxHeaderSize: LIMITS.head,
+      headersTimeout: 5_000,
+      requestTimeout: 10_000,
+      connectionsCheckingInterval: 1_000,
+      keepAliveTimeout: 65_000,
+      noDelay: true,
+    };
     const server = certificate
-      ? createSecureServer({ ...READING, ...certificate, minVersion: 'TLSv1.2' })
-      : createServer(READING);
+      ? createSecureServer({ ...reading, ...certificate, minVersion: 'TLSv1.2' })
+      : createServer(reading);
     const guests = crowd(server, { ...BOUNDS, connections: MANY, ...bounds }, (socket, path) => {
       lines.set(path, { stream: socket, asked: undefined, waiting: [], last: undefined });
       socket.on('close', () => {

@@ -3,6 +3,7 @@
 import type { Header } from '../../wire/http.ts';
 import type { Decision, Facts, Path, Rules, World } from '../shapes.ts';
 import { type Answer, deedOf, problem } from './rules/answers.ts';
+import { OF_USER, thingsAt } from './rules/asking.ts';
 import { respond } from './rules/service.ts';
 import type { Claims, Heard, Message } from './wire.ts';
 
@@ -213,17 +214,6 @@ function nothing(): State {
     tries: new Map(),
     counted: { sessions: 0, orders: 0, cursors: 0 },
   };
-}
-
-const OF_USER = 'user ';
-
-/** What is put aside under a session id, or under `user ann`. A session id has no space in it. */
-export function thingsAt(state: State, under: string): Things | undefined {
-  return under.startsWith(OF_USER) ? state.users.get(under.slice(OF_USER.length)) : state.sessions.get(under);
-}
-
-export function underUser(user: string): string {
-  return OF_USER + user;
 }
 
 function apply(state: State, event: Event, limits: Limits): void {

@@ -29,7 +29,7 @@ export const BY_TOKEN: Held = { identity: 'token', things: 'token', keys: 'fleet
 
 export async function houseOf(key = 'a key of the house', certificate?: House['certificate']): Promise<House> {
   return {
-    passwords: passwordsOf(new Map([['ann', digest('secret')]]), digest),
+    passwords: passwordsOf(new Map([['ann', digest('secret')]]), digest, 1024),
     tokens: await tokensOf(Buffer.from(key.padEnd(32, '.')).subarray(0, 32)),
     certificate,
   };

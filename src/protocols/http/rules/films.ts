@@ -4,8 +4,8 @@
 import { FILMS, type Film } from '../../../served/films.ts';
 import { halves } from '../../../wire/http.ts';
 import { type Answer, problem } from './answers.ts';
+import type { Service } from './asking.ts';
 import { forgetful } from './orders.ts';
-import type { Service } from './service.ts';
 
 /** Films on a page. */
 const PAGE = 2;

@@ -6,8 +6,8 @@ import { type Header, headerOf } from '../../../wire/http.ts';
 import type { Path } from '../../shapes.ts';
 import type { Event } from '../state.ts';
 import { type Answer, problem } from './answers.ts';
+import { type Asked, cookieName, knownTo, type Service } from './asking.ts';
 import { loginPage } from './pages.ts';
-import { type Asked, cookieName, knownTo, type Service } from './service.ts';
 
 /** What came of the password is known by now; whether it counts is decided here. */
 export function login(asked: Asked): Answer {

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { headerOf } from '../../../wire/http.ts';
 import type { Event } from '../state.ts';
 import { type Answer, problem } from './answers.ts';
-import type { Service } from './service.ts';
+import type { Service } from './asking.ts';
 import { itemIn } from './things.ts';
 
 /** Characters of a key that are taken. */

@@ -1,7 +1,7 @@
 // What a browser is shown: a page to log in, or what the server knows of who has.
 
 import type { Answer } from './answers.ts';
-import type { Known } from './service.ts';
+import type { Known } from './asking.ts';
 
 export function front(known: Known | undefined): Answer {
   return { status: 200, page: known ? profilePage(known) : loginPage() };

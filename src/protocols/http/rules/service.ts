@@ -1,40 +1,14 @@
-// Who is asking for what: the targets of the service, and what must hold before anything is done for anybody.
+// What can be asked for: the targets of the service, and what must hold before anything is done for anybody.
 
-import { cookieOf } from '../../../wire/http/cookies.ts';
 import { halves, headerOf } from '../../../wire/http.ts';
-import type { Path, World } from '../../shapes.ts';
-import { type Given, type Held, type Limits, type State, type Things, thingsAt, underUser } from '../state.ts';
-import { type Claims, COOKIES, type Heard, HOST_PREFIX } from '../wire.ts';
+import type { Heard } from '../wire.ts';
 import { type Answer, problem } from './answers.ts';
+import { type Asked, cookieName, knownTo, type Service } from './asking.ts';
 import { filmPage } from './films.ts';
 import { login, logout } from './logins.ts';
 import { listOrders, order } from './orders.ts';
 import { front } from './pages.ts';
 import { dropItem, putItem, showCart, showItem, showWatch, watch } from './things.ts';
-
-export interface Asked {
-  state: State;
-  request: Heard;
-  from: Path;
-  world: World;
-  how: Held & Given & { limits: Limits };
-}
-
-/** Somebody who has logged in. */
-export interface Known {
-  user: string;
-  things: Things;
-  /** What is filed here is filed under this; undefined where the token carries it. */
-  under: string | undefined;
-  claims: Claims | undefined;
-}
-
-/** A request of somebody who has logged in, with the second half of its target. */
-export interface Service extends Asked {
-  known: Known;
-  name: string;
-  query: string | undefined;
-}
 
 type Methods = Partial<Record<'GET' | 'PUT' | 'POST' | 'DELETE', (service: Service) => Answer>>;
 
@@ -68,30 +42,6 @@ export function respond(asked: Asked): Answer {
   const known = knownTo(asked);
   if (!known) return unknown(asked);
   return service({ ...asked, known, name, query });
-}
-
-/** Who is asking; undefined when nobody can tell. */
-export function knownTo({ state, request, world, how }: Asked): Known | undefined {
-  const now = world.now();
-  if (how.identity === 'session') {
-    const id = cookieOf(request, cookieName(how));
-    const session = id === undefined ? undefined : state.sessions.get(id);
-    // An alarm that rings late must not make a session last longer.
-    if (id === undefined || !session || session.ends <= now) return undefined;
-    return { user: session.user, things: session, under: id, claims: undefined };
-  }
-  const claims = request.bearer;
-  if (claims === undefined || claims === 'wrong' || claims.ends * 1000 <= now) return undefined;
-  const { user } = claims;
-  if (how.things === 'token')
-    return { user, things: { cart: new Map(claims.cart), watch: new Map(claims.watch) }, under: undefined, claims };
-  const under = underUser(user);
-  return { user, things: thingsAt(state, under) ?? { cart: new Map(), watch: new Map() }, under, claims };
-}
-
-/** What the cookie of this design is called. */
-export function cookieName({ identity, secure }: Held & Given): string {
-  return secure ? HOST_PREFIX + COOKIES[identity] : COOKIES[identity];
 }
 
 /** Whatever name was shown, the answer is the same: nobody learns which ones there are. */

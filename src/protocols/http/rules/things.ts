@@ -3,7 +3,7 @@
 import { FILMS } from '../../../served/films.ts';
 import type { Event, Things } from '../state.ts';
 import { type Answer, problem } from './answers.ts';
-import type { Known, Service } from './service.ts';
+import type { Known, Service } from './asking.ts';
 
 /** An item's name: letters, digits, spaces and a few marks. */
 const ITEM = /^[\p{L}\p{N}][\p{L}\p{N} _.-]{0,39}$/u;
