@@ -167,6 +167,8 @@ export async function fleet(options: FleetOptions): Promise<FleetResult> {
       settings: {
         ...settingsFor(card, design, seed, store),
         ...(card.takes?.includes('users') ? { users: `${NAME}:${PASSWORD}` } : {}),
+        // Many sign in at once, and what a password costs is not what is measured.
+        ...(card.takes?.includes('cost') ? { cost: '16' } : {}),
       },
       origin,
     });
@@ -251,7 +253,7 @@ export async function fleet(options: FleetOptions): Promise<FleetResult> {
         user.requests++;
         if (!answer || answer.status >= 500) failed++;
         if (answer?.status === 401 && user.loggedOut === 'never')
-          user.loggedOut = begun === 'before' ? 'before' : 'after';
+          user.loggedOut = phase === 'before' ? 'before' : 'after';
         const by = answer && headerOf(answer, 'x-served-by');
         if (by !== undefined && begun === phase) answers[phase].set(by, (answers[phase].get(by) ?? 0) + 1);
       }

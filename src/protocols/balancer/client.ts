@@ -14,6 +14,8 @@ import { wire } from './wire.ts';
 
 /** How often a request that may be made again loses its connection before the user gives up. */
 const RETURNS = 5;
+/** How long a server may take to hang up as well, in milliseconds. */
+const FAREWELL = 2_000;
 
 /** The users of a service behind a balancer, by name. */
 export interface UsersClient extends Client {
@@ -175,9 +177,13 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
     async close() {
       for (const { line } of users.values()) {
         if (line.is === 'down') continue;
-        const closed = new Promise((gone) => line.socket.once('close', gone));
-        line.socket.end();
-        line.socket.destroySoon();
+        const { socket } = line;
+        const closed = new Promise((gone) => socket.once('close', gone));
+        // One after another, each to its end; who does not end its side is not waited for.
+        socket
+          .setTimeout(FAREWELL, () => socket.destroy())
+          .resume()
+          .end();
         await closed;
       }
     },

@@ -32,7 +32,7 @@ export const card: BalancerCard = {
   takes: ['to', 'to-file'],
   configure: configured,
 
-  behind: { protocol: 'http', design: 'memory', count: 3, settings: { users: 'ann:tea,bob:milk' } },
+  behind: { protocol: 'http', design: 'memory', count: 3, settings: { users: 'ann:tea,bob:milk', cost: '16' } },
 };
 
 function designsFor(given: Given): BalancerCard['designs'] {

@@ -138,13 +138,26 @@ export function serveFrom(reread?: Reread) {
       for (const { name, address } of to) {
         if (!gone || gone.aborted) return { is: 'abandoned', slip };
         const signal = AbortSignal.any([gone, closing.signal, AbortSignal.timeout(PATIENCE)]);
-        const answer = await exchange(address, request, agent, signal).catch(() => undefined);
+        const answer = await asked(address, request, signal).catch(() => undefined);
         if (answer) return { is: 'answered', by: name, failed, ...answer, slip };
         if (gone.aborted) return { is: 'abandoned', slip };
         late = signal.aborted;
         failed.push(name);
       }
       return { is: 'failed', failed, late, slip };
+    }
+
+    /**
+     * Asks a server on a connection that was kept, and once more on a fresh one if that fails: the server may have ended the old one at
+     * this very moment (RFC 9112 §9.3.1). What must not be asked twice gets a fresh one from the start.
+     */
+    async function asked(address: string, request: Request, signal: AbortSignal): Promise<Answer> {
+      const isSafe = request.method === 'GET' || request.method === 'HEAD';
+      if (!isSafe) return exchange(address, request, undefined, signal);
+      return exchange(address, request, agent, signal).catch((error: Error) => {
+        if (error instanceof StaleError) return exchange(address, request, undefined, signal);
+        throw error;
+      });
     }
 
     async function look(members: readonly Pick<Member, 'name' | 'address'>[]): Promise<Outcome> {
@@ -187,6 +200,11 @@ async function listed(reread: Reread | undefined): Promise<{ members?: Member[];
   return reread().then(membersIn, (error: Error) => ({ wrong: error.message }));
 }
 
+/** A connection that had been kept has ended before anything was answered on it. */
+class StaleError extends Error {
+  override readonly name = 'StaleError';
+}
+
 type Answer = Pick<Outcome & { is: 'answered' }, 'status' | 'reason' | 'headers' | 'body'>;
 
 /** Makes a request to a server and reads its answer whole. Rejects when that fails, ends too soon, or grows too long. */
@@ -211,7 +229,15 @@ function exchange(
       },
       (answer) => void wholeOf(answer).then(resolve, reject),
     );
-    asking.on('error', reject);
+    // Once an answer has begun, what is wrong with it is no matter of the connection.
+    let begun = false;
+    asking.on('response', () => {
+      begun = true;
+    });
+    asking.on('error', (cause) => {
+      const stale = asking.reusedSocket && !begun && !signal.aborted;
+      reject(stale ? new StaleError('the connection that was kept has ended', { cause }) : cause);
+    });
     asking.end(body);
   });
 }

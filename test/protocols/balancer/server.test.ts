@@ -120,7 +120,7 @@ test('a request is written anew: hop-by-hop headers stay here, and where it came
     'x-forwarded-for': '127.0.0.1',
     'x-forwarded-proto': 'http',
     'x-forwarded-host': 'shop.test',
-    connection: 'keep-alive',
+    connection: 'close',
   });
 });
 
@@ -217,6 +217,25 @@ test('a request is made elsewhere once, and not until somebody answers', async (
   const { port } = await front('round-robin', listed(...failing));
   expect(statusesOf(await (await talk(port)).say(asking('GET')))).toEqual([502]);
   expect(failing.map(({ requests }) => requests.length)).toEqual([1, 1, 0]);
+});
+
+test('a connection that was kept and has just ended is no server that failed', async () => {
+  const asked = new Map<object, number>();
+  const leaving = await backend('leaving', (request, response) => {
+    const times = (asked.get(request.socket) ?? 0) + 1;
+    asked.set(request.socket, times);
+    if (times > 1) request.socket.destroy();
+    else response.end('here');
+  });
+  const other = await backend('other');
+  const { port, keeper } = await front('cookie', listed(leaving, other));
+  const ann = await talk(port);
+  const way = cookieIn((await ann.say(asking('GET')))[0], 'balancer');
+  const said: (string | undefined)[] = [];
+  for (const method of ['GET', 'GET', 'POST', 'GET', 'DELETE'])
+    said.push(bodyOf((await ann.say(asking(method, '/', { Cookie: `balancer=${way}` })))[0]));
+  expect(said).toEqual(['here', 'here', 'here', 'here', 'here']);
+  expect(keeper.state.backends.get('1')?.health).toBe('well');
 });
 
 test('a server that breaks off in the middle of its answer has not answered', async () => {
