@@ -184,6 +184,7 @@ describe('help and completion', () => {
       'litmus',
       'points',
       'fleet',
+      'tradeoffs',
       'serve',
       'explain',
       'show',
