@@ -7,13 +7,16 @@ import { transformSync } from 'esbuild';
 
 const FOLDER = new URL('../src/log/html/', import.meta.url);
 
+/** In this order: what comes later has the last word. */
+const STYLES = ['page.css', 'memory.css', 'ladder.css', 'opened.css', 'places.css'];
+
 /** What the file should be. A test compares. */
 export function inlined(): string {
   const read = (name: string) => readFileSync(new URL(name, FOLDER), 'utf8').replaceAll('\r\n', '\n');
   const { code } = transformSync(read('browser.ts'), { loader: 'ts', format: 'iife', target: 'es2022' });
-  return `// Made from page.css and browser.ts by: npm run page
+  return `// Made from the style sheets and browser.ts by: npm run page
 
-export const STYLE = ${literal(read('page.css'))};
+export const STYLE = ${literal(STYLES.map(read).join('\n'))};
 
 export const SCRIPT = ${literal(code)};
 `;

@@ -20,7 +20,14 @@ const designs: Record<'round-robin' | 'cookie' | 'address' | 'hash', Telling> = 
       ],
       right: 1,
     },
-    claims: { forget: 'lost', path: 'recovered', kill: 'lost', swap: 'lost', expire: 'untouched' },
+    claims: {
+      forget: 'lost',
+      path: 'recovered',
+      kill: 'lost',
+      swap: 'lost',
+      silence: 'recovered',
+      expire: 'untouched',
+    },
     why: [
       'Nothing had to be cut for that: with sessions in the memory of one server, being led elsewhere is being logged out.',
       'The balancer remembers one number, the turn, for everybody together. Killed, it begins anew, and other users are lucky.',
@@ -36,7 +43,14 @@ const designs: Record<'round-robin' | 'cookie' | 'address' | 'hash', Telling> = 
       choices: ['everybody', 'whoever does not come first', 'nobody'],
       right: 2,
     },
-    claims: { forget: 'untouched', path: 'recovered', kill: 'recovered', swap: 'recovered', expire: 'untouched' },
+    claims: {
+      forget: 'untouched',
+      path: 'recovered',
+      kill: 'recovered',
+      swap: 'recovered',
+      silence: 'recovered',
+      expire: 'untouched',
+    },
     why: [
       'Which server a user belongs to is in the cookie: the user carries it, and the balancer has nothing to forget.',
       'It is a keyed digest of the name of a server. Every balancer with the key reads it, and nobody else can make one.',
@@ -56,7 +70,7 @@ const designs: Record<'round-robin' | 'cookie' | 'address' | 'hash', Telling> = 
       ],
       right: 1,
     },
-    claims: { forget: 'lost', path: 'lost', kill: 'lost', swap: 'lost', expire: 'lost' },
+    claims: { forget: 'lost', path: 'lost', kill: 'lost', swap: 'lost', silence: 'recovered', expire: 'lost' },
     why: [
       'The table is filed under an address, and no address belongs to a user: it changes with the network they are in.',
       'And the process holds it. After a kill whoever comes first is led to the first server, whosever session is there.',
@@ -72,7 +86,14 @@ const designs: Record<'round-robin' | 'cookie' | 'address' | 'hash', Telling> = 
       choices: ['everybody', 'whoever does not come first', 'nobody'],
       right: 2,
     },
-    claims: { forget: 'untouched', path: 'lost', kill: 'recovered', swap: 'recovered', expire: 'untouched' },
+    claims: {
+      forget: 'untouched',
+      path: 'lost',
+      kill: 'recovered',
+      swap: 'recovered',
+      silence: 'recovered',
+      expire: 'untouched',
+    },
     why: [
       'What is worked out from the request alone cannot be forgotten, and every balancer works out the same.',
       'It is still the address that counts: from another one the same user falls on another place of the ring.',

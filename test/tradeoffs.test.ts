@@ -1,5 +1,6 @@
 // The trade-offs in short: what must be so of each design, whatever the figures are, and the table in the README.
 
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -65,6 +66,7 @@ describe('the load', () => {
       response.write('he');
       response.end('llo');
     }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
     try {
       const { port } = server.address() as AddressInfo;
       return { result: await load({ port, request: REQUEST, connections, milliseconds: 100 }), asked };
@@ -105,7 +107,7 @@ const ROW = {
 
 test('the table fits 80 columns, and says the same as Markdown; what is not known is called so', () => {
   const lines = tradeoffsLines([ROW]).map((line) => line.map(({ text }) => text).join(''));
-  for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+  for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
   expect(lines[2]).toMatch(/memory +0\.99 +12\.35 +1234 +100 % +100 % +25 % +– +unknown +1234/);
   expect(lines.at(-1)).toBe('  unknown: memory: load: the server hung up under load');
   expect(tradeoffsMarkdown([ROW]).split('\n')[2]).toBe(

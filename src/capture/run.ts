@@ -18,6 +18,9 @@ export interface RunHeader {
   verdict?: string;
   /** Why: the comparison in a sentence. */
   because?: string;
+  /** What the client had to say beyond what it said in the control arm, and what it never said. */
+  more?: readonly string[];
+  less?: readonly string[];
   /** What the server was given beside what every run gives it. */
   settings?: Settings;
 }

@@ -140,6 +140,8 @@ export async function run(args: readonly string[]): Promise<number> {
             ...named,
             describe: 'such as tcp-session or tcp-session/disk; all without',
           })
+          // Several names are meant; elsewhere what is given twice counts once, and the last.
+          .parserConfiguration({ 'duplicate-arguments-array': true })
           .option('json', { type: 'boolean', describe: 'one JSON object a row, with every judgement' })
           .option('markdown', { type: 'boolean', describe: 'as a Markdown table' })
           .example('$0 litmus tcp-session', 'four designs of one protocol'),

@@ -87,7 +87,7 @@ export async function demo(picked: Picked, options: DemoOptions): Promise<number
       seed: options.seed,
       cut: cut?.is ?? null,
       at: cut ? placeInWords(cut.at) : null,
-      ...(judgement ? { verdict: judgement.verdict, because: judgement.because } : {}),
+      ...(judgement ? judged(judgement) : {}),
       ...(Object.keys(settings).length > 0 ? { settings } : {}),
     };
     const everything = [printableJson(header), ...lines];
@@ -231,6 +231,11 @@ const MEANINGS: Record<Verdict, string> = {
   broken: 'a step cannot be completed',
   unknown: 'the run does not tell',
 };
+
+/** What a run's first line says of the verdict. */
+function judged({ verdict, because, more, less }: Judgement): Partial<RunHeader> {
+  return { verdict, because, ...(more.length > 0 ? { more } : {}), ...(less.length > 0 ? { less } : {}) };
+}
 
 interface Claim {
   /** Undefined where nobody claims anything about this place. */

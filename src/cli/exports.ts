@@ -5,8 +5,10 @@ import { dirname, resolve } from 'node:path';
 import { type Ledger, ledger } from '../capture/ledger.ts';
 import type { Entry } from '../capture/records.ts';
 import type { RunHeader } from '../capture/run.ts';
+import { placeInWords } from '../lab/story.ts';
 import { loadCard } from '../protocols/index.ts';
 import { UsageError } from './errors.ts';
+import { pick } from './pick.ts';
 import { typed } from './typed.ts';
 
 export interface ExportOptions {
@@ -69,10 +71,7 @@ export async function exportRun(
   }
   if (html !== undefined) {
     const page = await import('../log/html.ts');
-    const command = commandOf(header);
-    const more = header.because === undefined ? {} : { because: header.because };
-    const said = { ...more, ...(command ? { command: typed(command) } : {}) };
-    put(html, page.html({ header, entries, ledgers: byArm(arms), ...said }), 'for a browser');
+    put(html, page.html({ header, entries, ledgers: byArm(arms), ...(await saidOf(header)) }), 'for a browser');
   }
   if (mermaid !== undefined) {
     const diagram = await import('../log/mermaid.ts');
@@ -86,6 +85,23 @@ export async function exportRun(
     put(markdown, report.markdown({ header, title, arms }), 'a report, with a diagram of each arm');
   }
   return told;
+}
+
+/** What a page says beside the records. */
+async function saidOf(header: RunHeader) {
+  const { protocol, design, because, more, less, verdict, cut, at } = header;
+  const { story, telling } = await pick(`${protocol}/${design}`);
+  const command = commandOf(header);
+  // The reasons of its author are reasons for what was claimed, and for nothing else.
+  const own = cut === telling.cut.is && at === placeInWords(telling.cut.at) && verdict === telling.verdict;
+  return {
+    about: story.about,
+    ...(because === undefined ? {} : { because }),
+    ...(more ? { more } : {}),
+    ...(less ? { less } : {}),
+    ...(own ? { why: telling.why } : {}),
+    ...(command === undefined ? {} : { command: typed(command) }),
+  };
 }
 
 function byArm(arms: readonly ArmRecords[]): Map<number, Ledger> {

@@ -174,7 +174,8 @@ function settingsOf(card: AnyCard, design: string, options: ServeOptions): Setti
   if (takes.includes('rate') && options.rate !== undefined) settings.rate = String(options.rate);
   if (takes.includes('store')) settings.store ??= STORE;
   // Every life that follows a kill is handed the same one. Who has another instance elsewhere says which.
-  if (takes.includes('secret')) settings.secret ??= randomBytes(16).toString('hex');
+  if (takes.includes('secret') && settings['jwt-key-file'] === undefined)
+    settings.secret ??= randomBytes(16).toString('hex');
   return settings;
 }
 

@@ -1,5 +1,5 @@
 // A run as one page: a single file that needs no network, no server and, to be read, no script. What moves on it is in
-// html/browser.ts, and how it looks in html/page.css; html/inlined.ts is made of both.
+// html/browser.ts, and how it looks in the style sheets beside it; html/inlined.ts is made of both.
 
 import { createHash } from 'node:crypto';
 import type { Ledger } from '../capture/ledger.ts';
@@ -10,7 +10,7 @@ import { GUIDE, HELP } from './html/guide.ts';
 import { SCRIPT, STYLE } from './html/inlined.ts';
 import { type Ladder, ladder, TIPS_DRAWN } from './html/ladder.ts';
 import { type Lanes, lanes } from './html/lanes.ts';
-import { type Markup, markup, rowLink, short } from './html/markup.ts';
+import { asItIs, htmlOf, type Markup, markup, rowLink, short } from './html/markup.ts';
 import { accounts, memoryFigure } from './html/memory.ts';
 import { type Arm, line } from './html/rows.ts';
 
@@ -78,17 +78,19 @@ ${shown.length > 1 && SWITCH}
 </main>
 ${GUIDE}
 ${HELP}
-<script>${{ html: SCRIPT }}</script>
+<script>${asItIs(SCRIPT)}</script>
 </body>`;
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-${markup`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '${sha(style)}'; script-src '${sha(SCRIPT)}'; base-uri 'none'; form-action 'none'">`.html.replaceAll('&#39;', "'")}
+  const policy = `default-src 'none'; style-src '${sha(style)}'; script-src '${sha(SCRIPT)}'; base-uri 'none'; form-action 'none'`;
+  const head = markup`<head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${asItIs(policy)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-${markup`<title>${name}${header.verdict !== undefined && `: ${header.verdict}`} · Amnesia</title>`.html}
-<style>${style}</style></head>
-${body.html}</html>
-`;
+<title>${name}${header.verdict !== undefined && `: ${header.verdict}`} · Amnesia</title>
+<style>${asItIs(style)}</style></head>`;
+  return htmlOf(markup`<!doctype html>
+<html lang="en">${head}
+${body}</html>
+`);
 }
 
 function sha(text: string): string {

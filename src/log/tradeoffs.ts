@@ -46,11 +46,11 @@ const SHORT = [
 
 const NOTES = [
   'req/s, p99: GET /profile, by those of memory. bytes a user: in a process, for',
-  'each who has signed in, with one thing in the cart. out by: users logged out, of',
-  'three servers behind a balancer with a sticky cookie, when one is killed, when',
-  'each is restarted in turn, when a fourth one joins. without store: requests that',
-  'fail while Redis is away. bytes a request: GET /profile; cookie again: and of the',
-  'Set-Cookie with each change of the cart.',
+  'each who has signed in and has one thing in the cart. out by: users logged',
+  'out, of three servers behind a balancer with a sticky cookie, when one is',
+  'killed, when each is restarted in turn, when a fourth one joins. without',
+  'store: requests that fail while Redis is away. bytes a request: GET /profile;',
+  'cookie again: and of the Set-Cookie with each change of the cart.',
 ];
 
 /** As a Markdown table: what the README shows. */

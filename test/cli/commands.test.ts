@@ -51,6 +51,7 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     ['demo udp-echo --step', 'there is no keyboard here', 'amnesia demo --help'],
     ['demo udp-echo --json --predict', '--predict is for a person', 'amnesia demo --help'],
     ['litmus tcp-session udp', 'there is no protocol "udp"', 'amnesia list'],
+    ['litmus udp tcp-session', 'there is no protocol "udp"', 'amnesia list'],
     ['serve', 'serve needs a protocol', 'amnesia serve udp-echo --log default'],
     ['serve udp-echo --port 65536', '--port takes one whole number from 0 to 65535', 'amnesia serve --help'],
     ['serve udp-echo --port http', '--port takes one whole number', 'amnesia serve --help'],

@@ -101,6 +101,9 @@ describe('a message opened', () => {
     expect(await texts(tab, `${row} pre.hex`)).toEqual([
       '0000  10 13 00 04 4d 51 54 54  ····MQTT\n0008  04 00 00 3c 00 07 73 6c  ···<··sl\n0010  65 65 70 65 72           eeper\n',
     ]);
+    await tab.hover(`${row} .fields li:has(b:text-is("Keep alive"))`);
+    expect(await texts(tab, `${row} .hex .lit`)).toEqual(['00', '3c', '·', '<']);
+    expect(await texts(tab, `${row} .notes .lit`)).toEqual([]);
     await tab.hover(`${row} .fields li:has(b:text-is("Client identifier"))`);
     expect(await texts(tab, `${row} .hex .lit`)).toEqual([
       '73',
@@ -140,6 +143,20 @@ describe('a message opened', () => {
     expect(await tab.locator(`${row} .hex .lit.low`).allTextContents()).toEqual(['20', ' ']);
     await tab.hover(`${row} .fields li:nth-child(1)`);
     expect(await tab.locator(`${row} .hex .lit.high`).count()).toBe(2);
+  });
+
+  test('a byte brings its fields into sight, and the page stays where it is', async (context) => {
+    const tab = await shown(context, mqtt);
+    const row = rowOf('CONNECT');
+    await tab.click(`${row} summary`);
+    await tab.locator(`${row} [data-byte="1"]`).first().hover();
+    const place = (of: string) =>
+      tab.evaluate<number>(`document.querySelector('${row} ${of}').getBoundingClientRect().bottom`);
+    const [before, bottom] = [await tab.evaluate<number>('scrollY'), await place('.fields')];
+    expect(await place('.fields li:last-child')).toBeGreaterThan(bottom);
+    await tab.locator(`${row} [data-byte="20"]`).first().hover();
+    expect(await place('.fields li:last-child')).toBeLessThanOrEqual(bottom + 1);
+    expect(await tab.evaluate<number>('scrollY')).toBe(before);
   });
 
   test('a note lights the field that it is about, and leads to the rows that it names', async (context) => {

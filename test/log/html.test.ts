@@ -40,6 +40,8 @@ function hostile(): Page {
       malformed: { why: HOSTILE, at: 0, cite: HOSTILE },
     },
     { is: 'memory', row: 4, arm: 1, t_ns: 4, holder: HOSTILE, changes: [{ subject: HOSTILE, after: HOSTILE }] },
+    // No text at all, and what might be taken for markup.
+    { ...message(8, '', 's'), says: { html: HOSTILE } } as unknown as Entry,
     { is: 'note', row: 5, arm: 1, t_ns: 5, life: HOSTILE, text: HOSTILE },
     {
       is: 'cut',
@@ -119,7 +121,7 @@ describe('nothing on the page can act', () => {
     expect(page).toContain('<b>Token</b> = <code>***</code> (a secret)');
   });
 
-  test('its code is what page.css and browser.ts make: npm run page', () => {
+  test('its code is what the style sheets and browser.ts make: npm run page', () => {
     const file = readFileSync(new URL('../../src/log/html/inlined.ts', import.meta.url), 'utf8');
     expect(file.replaceAll('\r\n', '\n')).toBe(inlined());
   });

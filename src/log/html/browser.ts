@@ -135,16 +135,20 @@ function light(row: Element, fields: readonly HTMLElement[], byte?: number): voi
   }
   if (byte !== undefined) {
     lightBytes(row, byte, byte + 1, 0xff);
+    bring(row.querySelector('.fields'), fields[0]);
     describe(row, byte);
   }
 }
 
+/** Scrolls a list that is longer than its window, and never the page, until an element of it is in sight. */
+function bring(list: Element | null, element: Element | null | undefined): void {
+  if (!list || !element || list.matches(':hover')) return;
+  const [window, own] = [list.getBoundingClientRect(), element.getBoundingClientRect()];
+  if (own.top < window.top || own.bottom > window.bottom) list.scrollTop += own.top - window.top - window.height / 3;
+}
+
 function lightBytes(row: Element, from: number, to: number, mask: number): void {
-  // Only the dump itself is scrolled, and only where it is longer than its window.
-  const dump = row.querySelector<HTMLElement>('pre.hex');
-  const first = row.querySelector<HTMLElement>(`[data-byte="${from}"]`);
-  if (dump && first && !dump.matches(':hover'))
-    dump.scrollTop = first.offsetTop - dump.offsetTop - dump.clientHeight / 3;
+  bring(row.querySelector('pre.hex'), row.querySelector(`[data-byte="${from}"]`));
   for (let at = from; at < to; at++)
     for (const byte of all(`[data-byte="${at}"]`, row))
       kindle(byte, ...((mask & 0x0f) === 0 ? ['high'] : (mask & 0xf0) === 0 ? ['low'] : []));

@@ -1,4 +1,4 @@
-// Made from page.css and browser.ts by: npm run page
+// Made from the style sheets and browser.ts by: npm run page
 
 export const STYLE = `/* How a run looks: paper and ink, one colour a meaning, and no meaning in colour alone. */
 
@@ -287,7 +287,7 @@ h3 {
   accent-color: var(--life);
 }
 
-/* ---- the time line */
+/* How memory is drawn: lanes, bars, the cut through them, and the account. */
 
 .pair,
 .arms,
@@ -473,7 +473,7 @@ text.REBUILT {
   color: var(--warn);
 }
 
-/* ---- the ladder */
+/* How an arm is drawn: heads, lines, arrows, bars, steps and answers. */
 
 .heads {
   position: sticky;
@@ -860,7 +860,7 @@ dt {
   border-top: 2px solid var(--mark);
 }
 
-/* ---- a message opened */
+/* How an open message is drawn: bytes, fields, notes and the ledger. */
 
 .open {
   container-type: inline-size;
@@ -906,7 +906,7 @@ p.byte {
 @container (max-width: 560px) {
   .bytes {
     position: sticky;
-    top: 2.2rem;
+    top: 2rem;
     z-index: 1;
     flex-basis: 100%;
     background: var(--card);
@@ -1040,7 +1040,7 @@ h5 {
   color: inherit;
 }
 
-/* ---- the rest */
+/* The end of the page, and where it stands: side by side, on a telephone, on paper. */
 
 footer {
   max-width: 46rem;
@@ -1352,14 +1352,17 @@ export const SCRIPT = `(() => {
     }
     if (byte !== void 0) {
       lightBytes(row, byte, byte + 1, 255);
+      bring(row.querySelector(".fields"), fields[0]);
       describe(row, byte);
     }
   }
+  function bring(list, element) {
+    if (!list || !element || list.matches(":hover")) return;
+    const [window, own] = [list.getBoundingClientRect(), element.getBoundingClientRect()];
+    if (own.top < window.top || own.bottom > window.bottom) list.scrollTop += own.top - window.top - window.height / 3;
+  }
   function lightBytes(row, from, to, mask) {
-    const dump = row.querySelector("pre.hex");
-    const first = row.querySelector(\`[data-byte="\${from}"]\`);
-    if (dump && first && !dump.matches(":hover"))
-      dump.scrollTop = first.offsetTop - dump.offsetTop - dump.clientHeight / 3;
+    bring(row.querySelector("pre.hex"), row.querySelector(\`[data-byte="\${from}"]\`));
     for (let at = from; at < to; at++)
       for (const byte of all(\`[data-byte="\${at}"]\`, row))
         kindle(byte, ...(mask & 15) === 0 ? ["high"] : (mask & 240) === 0 ? ["low"] : []);

@@ -2,22 +2,35 @@
 
 import { drawn } from '../../wire/printable.ts';
 
+/** What no text and no object of a file can have: only what was made here is taken for HTML. */
+const HTML = Symbol('html');
+
 /** HTML that is whole: text in it has been escaped. */
 export interface Markup {
-  readonly html: string;
+  readonly [HTML]: string;
 }
 
 type Part = Markup | string | number | false | undefined | readonly Part[];
 
 /** A template whose literal text is HTML, and whose values are text. Safe between tags and in quoted attributes, nowhere else. */
 export function markup(literals: TemplateStringsArray, ...parts: readonly Part[]): Markup {
-  return { html: literals.reduce((html, literal, index) => html + inHtml(parts[index - 1]) + literal) };
+  return asItIs(literals.reduce((html, literal, index) => html + inHtml(parts[index - 1]) + literal));
+}
+
+/** HTML of our own, taken as it is. */
+export function asItIs(html: string): Markup {
+  return { [HTML]: html };
+}
+
+export function htmlOf(markup: Markup): string {
+  return markup[HTML];
 }
 
 function inHtml(part: Part): string {
   if (part === undefined || part === false) return '';
-  if (typeof part === 'string' || typeof part === 'number') return escaped(String(part));
-  return 'html' in part ? part.html : part.map(inHtml).join('');
+  if (Array.isArray(part)) return part.map(inHtml).join('');
+  if (typeof part === 'object' && HTML in part) return part[HTML];
+  return escaped(String(part));
 }
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
