@@ -35,7 +35,7 @@ const NEEDED: Record<string, [what: string, example: string]> = {
 /** Instead of a description: not to be listed. */
 const HIDDEN = false as unknown as string;
 const COMMANDS = [
-  ...['list', 'demo', 'litmus', 'points', 'fleet', 'serve'],
+  ...['list', 'demo', 'litmus', 'points', 'fleet', 'tradeoffs', 'serve'],
   ...['explain', 'show', 'runs', 'replay', 'completion'],
 ];
 
@@ -200,6 +200,30 @@ export async function run(args: readonly string[]): Promise<number> {
           .example('$0 fleet http/memory --act crash', 'a third of the users has to log in again')
           .example('$0 fleet http/memory --policy cookie hash --act add', 'who moves when a server joins'),
       (argv) => does(async () => (await import('./fleet.ts')).fleet(argv.protocol, argv))(),
+    )
+    .command(
+      'tradeoffs',
+      'http, its state held in several places: what each costs, and what each forgets',
+      (to) =>
+        seed(look(to))
+          .option('users', {
+            type: 'number',
+            default: 100,
+            requiresArg: true,
+            coerce: whole('--users', 1, 1_000),
+            describe: 'how many are at work in each fleet',
+          })
+          .option('seconds', {
+            type: 'number',
+            default: 4,
+            requiresArg: true,
+            coerce: whole('--seconds', 1, 600),
+            describe: 'how long each design is under load, in all',
+          })
+          .option('json', { type: 'boolean', describe: 'one JSON object a design' })
+          .option('markdown', { type: 'boolean', describe: 'as a Markdown table' })
+          .example('$0 tradeoffs', 'takes about two minutes'),
+      (argv) => does(async () => (await import('./tradeoffs.ts')).tradeoffs(argv))(),
     )
     .command(
       'serve <protocol>',

@@ -185,6 +185,7 @@ describe('help and completion', () => {
       'litmus',
       'points',
       'fleet',
+      'tradeoffs',
       'serve',
       'explain',
       'show',
