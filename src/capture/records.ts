@@ -84,7 +84,8 @@ export interface Waits {
 export interface LifeRow {
   is: 'life';
   life: string;
-  pid: number;
+  /** Not known of a process that nobody here has started. */
+  pid?: number;
   port: number;
   /** What it remembered when it began to listen. */
   facts: Facts;
@@ -298,7 +299,7 @@ export class Recorder {
         return row({
           is: 'life',
           life: trace.who,
-          pid: trace.pid,
+          ...(trace.pid === undefined ? {} : { pid: trace.pid }),
           port: this.serverPort,
           facts: { ...this.life.facts },
           notes: trace.notes,
