@@ -10,8 +10,6 @@ import type { Sights } from './sights.ts';
 
 /** How often a shut door asks whether the upstream is back, in milliseconds. */
 const PROBE = 250;
-/** What was found out so recently holds still, in milliseconds: a server that ends each connection is not asked after each. */
-const FRESH = 50;
 /** How long a machine may take to say that nobody listens for datagrams, in milliseconds: it says so at once, or never. */
 const SILENCE = 50;
 
@@ -41,7 +39,6 @@ export function door({ over, to, sights, probes, open, shut, failed }: DoorOptio
   let is: 'open' | 'shut' | 'closed' = 'open';
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
-  let found = Number.NEGATIVE_INFINITY;
   const asks = () => (over === 'tcp' ? takesConnections(to) : takesDatagrams(to));
 
   function refused(): void {
@@ -72,10 +69,9 @@ export function door({ over, to, sights, probes, open, shut, failed }: DoorOptio
   return {
     refused,
     look() {
-      if (!probes || is !== 'open' || performance.now() - found < FRESH) return looking;
+      if (!probes || is !== 'open') return undefined;
       looking ??= asks().then((takes) => {
         looking = undefined;
-        found = performance.now();
         if (!takes) refused();
       });
       return looking;
