@@ -1,4 +1,4 @@
-// What every protocol promises (see protocols.test.ts), as checks that list what is wrong and stay empty when nothing is.
+// What every protocol promises (see protocol.ts), as checks that list what is wrong and stay empty when nothing is.
 // They are functions so that the small wrong servers in `wrong/` can be held to them too.
 
 import dgram from 'node:dgram';

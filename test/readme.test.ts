@@ -15,7 +15,7 @@ const readme = readFileSync(new URL('README.md', root), 'utf8');
 
 const ours = ({ designs, card }: Story) => Object.entries(designs).filter(([design]) => card.designs[design]?.rules);
 
-test('its matrix is the one that the claims make, and the claims are what the litmus measures (protocols.test.ts)', async () => {
+test('its matrix is the one that the claims make, and the claims are what the litmus measures (test/protocol.ts)', async () => {
   const stories = await Promise.all(SYLLABUS.map((lesson) => lesson.load()));
   const rows = stories.flatMap((story) =>
     // Servers that are not ours have a table of their own: what a kill takes from them depends on the moment.

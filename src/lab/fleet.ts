@@ -223,7 +223,7 @@ export async function fleet(options: FleetOptions): Promise<FleetResult> {
     let done = 0;
     const one = async (): Promise<void> => {
       for (let user = waiting.shift(); user; user = waiting.shift()) {
-        const asked = { method: 'POST', target: '/login', body: { user: NAME, password: PASSWORD } };
+        const asked = { method: 'POST', target: '/login', json: { user: NAME, password: PASSWORD }, again: true };
         const { status } = await client.request(user.name, asked);
         if (status >= 400) throw new Error(`a user could not sign in: ${status}`);
         if (++done % 50 === 0) progress(`${done} of ${count} users have signed in`);
@@ -327,7 +327,7 @@ export async function fleet(options: FleetOptions): Promise<FleetResult> {
 /** What a user does next: mostly look, sometimes put something into the cart. */
 function wish(roll: (below: number) => number) {
   const which = roll(5);
-  if (which === 0) return { method: 'PUT', target: '/cart/tea', body: { count: 1 + roll(9) } };
+  if (which === 0) return { method: 'PUT', target: '/cart/tea', json: { count: 1 + roll(9) } };
   return { method: 'GET', target: which === 1 ? '/cart' : '/profile' };
 }
 

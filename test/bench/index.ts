@@ -1,4 +1,4 @@
-// `npm run bench [-- udp dns ftp mqtt websocket tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
+// `npm run bench [-- udp dns ftp mqtt http websocket tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
 // something side by side in one run; rates are this machine's.
 
 import { execFile } from 'node:child_process';
@@ -15,6 +15,7 @@ import { durability } from '../durability.ts';
 import { bare, ours } from './contenders.ts';
 import { dns } from './dns.ts';
 import { ftp } from './ftp.ts';
+import { http } from './http.ts';
 import { datagrams, frames } from './load.ts';
 import { mqtt } from './mqtt.ts';
 import { mqttDurability } from './mqtt-durability.ts';
@@ -44,6 +45,7 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
   dns,
   ftp,
   mqtt,
+  http,
   websocket,
 
   async tcp(folder) {

@@ -1,22 +1,12 @@
 // The other end: several users, each with an address, a connection and a jar of cookies of their own. They only ever carry back what
 // they were given.
 
-import { once } from 'node:events';
-import type { Socket } from 'node:net';
 import { pathOf } from '../../bounds/paths.ts';
-import { dialUntilAnswered } from '../../sockets/dial.ts';
-import { patiently } from '../../sockets/patience.ts';
-import { readSetCookie } from '../../wire/http/cookies.ts';
-import { type HttpMessage, headerOf, type Request, type Response } from '../../wire/http.ts';
+import { type Asked, type Visitor, visitor } from '../../sockets/visitor.ts';
+import type { Response } from '../../wire/http.ts';
 import { printable } from '../../wire/printable.ts';
-import { encode, Inbox, type Seen } from '../../wire/wire.ts';
 import type { Client, ClientOptions, Facts } from '../shapes.ts';
 import { wire } from './wire.ts';
-
-/** How often a request that may be made again loses its connection before the user gives up. */
-const RETURNS = 5;
-/** How long a server may take to hang up as well, in milliseconds. */
-const FAREWELL = 2_000;
 
 /** The users of a service behind a balancer, by name. */
 export interface UsersClient extends Client {
@@ -32,21 +22,11 @@ export interface UsersClient extends Client {
   request(name: string, asked: Asked): Promise<Response>;
 }
 
-/** What is asked: the balancer and the cookies are the client's to add. */
-export interface Asked {
-  method: string;
-  target: string;
-  /** As JSON. */
-  body?: object;
-}
-
-/** One user, and all they remember between two requests. */
+/** One user: where they come from, and all they remember between two requests. */
 interface User {
-  name: string;
-  /** What they come from: on one machine everybody would be 127.0.0.1, and a balancer could tell nobody apart. */
+  /** On one machine everybody would be 127.0.0.1, and a balancer could tell nobody apart. */
   address: string;
-  cookies: Map<string, string>;
-  line: { is: 'down' } | { is: 'up'; socket: Socket; inbox: Inbox<HttpMessage>; seen: Seen };
+  visit: Visitor;
 }
 
 export async function connect({ host, port, waits, introduce }: ClientOptions): Promise<UsersClient> {
@@ -56,7 +36,14 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
   function userOf(name: string): User {
     const known = users.get(name);
     if (known) return known;
-    const user: User = { name, address: nextAddress(), cookies: new Map(), line: { is: 'down' } };
+    const user: User = {
+      address: nextAddress(),
+      visit: visitor({
+        ...{ host, port, waits, wire },
+        from: () => user.address,
+        introduced: ({ localAddress, localPort }) => introduce?.(pathOf(localAddress, localPort), name),
+      }),
+    };
     users.set(name, user);
     return user;
   }
@@ -67,84 +54,23 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
     return host.startsWith('127.') ? `127.0.${1 + (nth >> 7)}.${1 + (nth & 127)}` : '';
   }
 
-  async function lineOf(user: User) {
-    if (user.line.is === 'up') return user.line;
-    const from = user.address === '' ? {} : { localAddress: user.address };
-    const socket = await dialUntilAnswered({ host, port, waits, ...from }, (dialled) =>
-      introduce?.(pathOf(dialled.localAddress, dialled.localPort), user.name),
-    );
-    const seen: Seen = new Map();
-    const line = { is: 'up' as const, socket, inbox: new Inbox(wire, 'server', seen), seen };
-    user.line = line;
-    // Whatever went wrong, `close` follows.
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      if (user.line === line) user.line = { is: 'down' };
-    });
-    return line;
-  }
-
-  async function request(name: string, asked: Asked): Promise<Response> {
-    const user = userOf(name);
-    for (let returns = 0; ; returns++) {
-      const { socket, inbox, seen } = await lineOf(user);
-      const bytes = encode(wire, written(user, asked));
-      // An answer's end depends on what was asked.
-      wire.frame(bytes, 0, 'client', seen);
-      const heard = answerOn(socket, inbox);
-      socket.write(bytes);
-      // Nobody tells of a link that swallows everything.
-      const answer = await patiently(heard, waits, {
-        heard: () => socket.bytesRead,
-        giveUp: () => socket.destroy(),
-      });
-      if (answer) return kept(user, answer);
-      if (asked.method === 'POST')
-        throw new Error('the connection was lost, and nobody knows what came of the request');
-      if (returns === RETURNS) throw new Error(`the connection was lost ${RETURNS + 1} times in a row`);
-      await waits.redial(0);
-    }
-  }
-
-  function written({ cookies }: User, { method, target, body }: Asked): Request {
-    const bytes = Buffer.from(body ? JSON.stringify(body) : '');
-    const carried = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    return {
-      type: 'request',
-      method,
-      target,
-      version: '1.1',
-      headers: [
-        ['Host', `${host}:${port}`],
-        ...(body ? [['Content-Type', 'application/json'] as const] : []),
-        ...(method === 'GET' ? [] : [['Content-Length', String(bytes.length)] as const]),
-        ...(carried === '' ? [] : [['Cookie', carried] as const]),
-      ],
-      body: bytes,
-    };
-  }
-
-  /** Puts into the jar what the answer gives, and takes out what it ends. */
-  function kept({ cookies }: User, answer: Response): Response {
-    for (const [name, value] of answer.headers) {
-      if (name.toLowerCase() !== 'set-cookie') continue;
-      const cookie = readSetCookie(value);
-      if (cookie.isGone) cookies.delete(cookie.name);
-      else cookies.set(cookie.name, cookie.value);
-    }
-    return answer;
-  }
+  const request = (name: string, asked: Asked): Promise<Response> => userOf(name).visit.ask(asked);
 
   return {
     request,
 
     async signIn(name, password) {
-      const { status } = await request(name, { method: 'POST', target: '/login', body: { user: name, password } });
+      const { status } = await request(name, {
+        method: 'POST',
+        target: '/login',
+        json: { user: name, password },
+        again: true,
+      });
       return status < 400 ? `${name} is signed in` : refused(status);
     },
 
     async put(name, item) {
-      const { status } = await request(name, { method: 'PUT', target: `/cart/${item}`, body: { count: 1 } });
+      const { status } = await request(name, { method: 'PUT', target: `/cart/${item}`, json: { count: 1 } });
       return status < 300 ? `${item} is in the cart` : refused(status);
     },
 
@@ -160,9 +86,9 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
 
     facts() {
       const known: Facts = {};
-      for (const { name, cookies } of users.values())
-        if (cookies.size > 0)
-          known[`jar[${name}]`] = [...cookies]
+      for (const [name, { visit }] of users)
+        if (visit.jar.size > 0)
+          known[`jar[${name}]`] = [...visit.jar]
             .map(([cookie, value]) => `${printable(cookie, 24)}: ${value.length} characters`)
             .join(', ');
       return known;
@@ -171,48 +97,15 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
     async move() {
       for (const user of users.values()) {
         user.address = nextAddress();
-        if (user.line.is === 'down') continue;
-        const { socket } = user.line;
-        const closed = once(socket, 'close');
-        socket.resetAndDestroy();
-        await closed;
+        await user.visit.reset();
       }
     },
 
     async close() {
-      for (const { line } of users.values()) {
-        if (line.is === 'down') continue;
-        const { socket } = line;
-        const closed = new Promise((gone) => socket.once('close', gone));
-        // One after another, each to its end; who does not end its side is not waited for.
-        socket
-          .setTimeout(FAREWELL, () => socket.destroy())
-          .resume()
-          .end();
-        await closed;
-      }
+      // One after another, each to its end.
+      for (const { visit } of users.values()) await visit.close();
     },
   };
-}
-
-/** The next answer on a connection; undefined when that ends without one. Rejects when what comes is no HTTP. */
-function answerOn(socket: Socket, inbox: Inbox<HttpMessage>): Promise<Response | undefined> {
-  return new Promise((resolve, reject) => {
-    const hear = (chunk: Buffer) => {
-      const { messages, error } = inbox.push(chunk);
-      const answer = messages.find((each): each is Response => each.type === 'response' && each.status >= 200);
-      if (error) done(() => reject(error));
-      if (answer) done(() => resolve(answer));
-      if (answer && headerOf(answer, 'connection')?.toLowerCase() === 'close') socket.end();
-    };
-    const end = () => done(() => resolve(undefined));
-    const done = (settle: () => void) => {
-      socket.off('data', hear).off('close', end);
-      settle();
-    };
-    socket.on('data', hear).on('close', end);
-    if (socket.destroyed) end();
-  });
 }
 
 function refused(status: number): string {

@@ -21,6 +21,7 @@ export const card: HttpCard = {
   title: 'HTTP',
   transport: 'tcp',
   port: 8080,
+  registered: 80,
   cites: 'RFC 9110 and RFC 9112',
   wire,
   designs: designsFor({}),
@@ -106,12 +107,11 @@ async function configured(settings: Settings): Promise<HttpCard> {
   };
 }
 
-function openingOf({ users, cert, secret, 'jwt-key-file': file }: Settings): string[] {
-  const who =
-    users === undefined ? `these may log in: ${USERS.replaceAll(',', ', ')}` : 'the users it was given may log in';
-  const key =
-    file === undefined && secret === undefined ? ['tokens are signed with a key that was rolled at this start'] : [];
-  return [who, ...key, ...(cert === undefined ? ['without TLS: passwords and cookies can be read on the way'] : [])];
+function openingOf({ users, cert }: Settings): string[] {
+  return [
+    users === undefined ? `these may log in: ${USERS.replaceAll(',', ', ')}` : 'the users it was given may log in',
+    ...(cert === undefined ? ['without TLS: passwords and cookies can be read on the way'] : []),
+  ];
 }
 
 async function houseOf(settings: Settings): Promise<House> {

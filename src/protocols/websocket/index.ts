@@ -14,6 +14,7 @@ export const card: Card<State, Message, Event, ChatClient, Deed, Outcome> = {
   title: 'WebSocket',
   transport: 'tcp',
   port: 8090,
+  registered: 80,
   cites: 'RFC 6455, and src/protocols/websocket/wire/chat.ts',
   wire,
   designs: {

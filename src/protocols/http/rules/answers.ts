@@ -69,7 +69,8 @@ export function deedOf({ status, json, page, headers = [], sign }: Answer, reque
   // RFC 9110 §8.6: 204 has none.
   if (status !== 204) all.push(['Content-Length', String(Buffer.byteLength(body))]);
   all.push(leaves(request) ? ENDS : STAYS);
-  return { is: 'respond', status, headers: all, body, ...(sign ? { sign } : {}) };
+  const deed: Deed = { is: 'respond', status, headers: all, body };
+  return sign ? { ...deed, sign } : deed;
 }
 
 /**

@@ -24,24 +24,23 @@ const SERVICES: ReadonlyMap<string, Methods> = new Map<string, Methods>([
 ]);
 
 export function respond(asked: Asked): Answer {
-  const { request } = asked;
+  const { state, request, from, world, how } = asked;
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   const isSafe = method === 'GET' || method === 'OPTIONS';
   if (!isSafe && isForeign(request)) return problem(403, 'a page of another site asks for this');
   const [path, query] = halves(request.target, '?');
-  const parts = path.slice(1).split('/');
-  const [first = '', second, ...more] = parts;
+  const [first, second] = halves(path.slice(1), '/');
   if (path === '/') return method === 'GET' ? front(knownTo(asked)) : notWith('GET');
   if (path === '/login') return method === 'POST' ? login(asked) : notWith('POST');
-  const methods = more.length === 0 ? SERVICES.get(second === undefined ? first : `${first}/`) : undefined;
-  if (!methods) return problem(404, 'there is nothing under this name');
+  const methods = SERVICES.get(second === undefined ? first : `${first}/`);
+  if (!methods || second?.includes('/')) return problem(404, 'there is nothing under this name');
   const service = Object.hasOwn(methods, method) ? methods[method as keyof Methods] : undefined;
   if (!service) return notWith(Object.keys(methods).join(', '));
   const name = second === undefined ? '' : decoded(second);
   if (name === undefined) return problem(400, 'the target has a % that begins no character');
   const known = knownTo(asked);
   if (!known) return unknown(asked);
-  return service({ ...asked, known, name, query });
+  return service({ state, request, from, world, how, known, name, query });
 }
 
 /** Whatever name was shown, the answer is the same: nobody learns which ones there are. */

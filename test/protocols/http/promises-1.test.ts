@@ -1,0 +1,3 @@
+import { keepsItsPromises } from '../../protocol.ts';
+
+await keepsItsPromises('http', 'first half');

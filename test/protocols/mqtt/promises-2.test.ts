@@ -1,0 +1,3 @@
+import { keepsItsPromises } from '../../protocol.ts';
+
+await keepsItsPromises('mqtt', 'second half');
