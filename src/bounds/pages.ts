@@ -13,19 +13,20 @@ export interface Asked {
 
 /** Why a request may not be answered, as an HTTP status; undefined when it may. Nobody but a browser sends an Origin. */
 export function unwelcome({ host, origin, at }: Asked): 421 | 403 | undefined {
-  const own = (name: string | undefined) => name !== undefined && isOwn(name, at);
-  if (!own(hostOf(`ws://${host}`))) return 421;
-  return origin === undefined || own(hostOf(origin)) ? undefined : 403;
+  if (!isOwnHost(host, at)) return 421;
+  return origin === undefined || isOwnHost(hostIn(origin), at) ? undefined : 403;
 }
 
-function isOwn(name: string, at: string | undefined): boolean {
-  const bare = name.replace(/^\[|\]$/g, '');
-  return /^(localhost|127\.0\.0\.1|\[::1\])$/.test(name) || (isIP(bare) > 0 && bare === plainAddress(at));
+/** Whether a Host names this machine itself, or the address that it has come to, with a port or without (RFC 9110 §7.2). */
+export function isOwnHost(host: string | undefined, at: string | undefined): boolean {
+  const [, name, address = name] = /^(\[([^\]]*)\]|[^:]*)(?::\d{0,5})?$/.exec(host?.toLowerCase() ?? '') ?? [];
+  if (name === undefined || address === undefined) return false;
+  return /^(localhost|127\.0\.0\.1|\[::1\])$/.test(name) || (isIP(address) > 0 && address === plainAddress(at));
 }
 
-function hostOf(url: string): string | undefined {
+function hostIn(url: string): string | undefined {
   try {
-    return new URL(url).hostname;
+    return new URL(url).host;
   } catch {
     // `null`, or no address at all: a page of nobody we know.
     return undefined;

@@ -84,7 +84,8 @@ export interface Waits {
 export interface LifeRow {
   is: 'life';
   life: string;
-  pid: number;
+  /** Not known of a process that nobody here has started. */
+  pid?: number;
   port: number;
   /** What it remembered when it began to listen. */
   facts: Facts;
@@ -298,7 +299,7 @@ export class Recorder {
         return row({
           is: 'life',
           life: trace.who,
-          pid: trace.pid,
+          ...(trace.pid === undefined ? {} : { pid: trace.pid }),
           port: this.serverPort,
           facts: { ...this.life.facts },
           notes: trace.notes,
@@ -351,7 +352,11 @@ export class Recorder {
         return row({ is: 'healed', life: this.life?.who ?? '', swallowed: trace.swallowed });
       case 'half-open': {
         const conversation = this.conversations.get(keyOf('tcp', trace.near));
-        if (conversation) conversation.halfOpen = true;
+        if (conversation) {
+          conversation.halfOpen = true;
+          // Whoever gave it up with a reset will say so again, by its machine.
+          conversation.links.delete(`reset sent by ${trace.at === 'server' ? 'client' : 'server'}`);
+        }
         const [client, server] = [this.name(trace.near), this.life?.who ?? 'nobody'];
         const [from, to] = trace.at === 'server' ? [server, client] : [client, server];
         return row({ is: 'link', what: 'half-open', from, to, side: trace.at, over: 'tcp' });

@@ -6,7 +6,8 @@ import type { Entry } from './records.ts';
 /** An entry without what is of the moment. */
 export function still(entry: Entry): Entry {
   const timeless = { ...entry, t_ns: 0 };
-  if (timeless.is === 'life') return { ...timeless, pid: 12345, port: 54321 };
+  if (timeless.is === 'life')
+    return { ...timeless, ...(timeless.pid === undefined ? {} : { pid: 12345 }), port: 54321 };
   // The system rolls ports, also those that a message tells.
   if (timeless.is === 'packet')
     return withoutPort(without(timeless, ({ id, chance }) => chance === true && id === 'port'));

@@ -23,8 +23,9 @@ export async function main(args: readonly string[]): Promise<void> {
     if (error.code === 'EPIPE') process.exit(EXIT.asClaimed);
     throw error;
   });
-  // `serve` ends in its own time. Everything else ends at once, and takes its children and folders along.
-  if (args[0] !== 'serve') for (const [signal, code] of ENDED_BY) process.once(signal, () => process.exit(code));
+  // What runs until it is stopped ends in its own time. Everything else ends at once, and takes its children and folders along.
+  if (args[0] !== 'serve' && args[0] !== 'tap')
+    for (const [signal, code] of ENDED_BY) process.once(signal, () => process.exit(code));
   try {
     // The one command that must answer at once needs no parser: loading that takes longer than all the rest.
     if (args.length === 1 && args[0] === 'list') process.exitCode = await (await import('./list.ts')).list({});

@@ -1,6 +1,7 @@
 // What can be typed. A command's own code is loaded only when it is typed.
 
 import yargs, { type Argv } from 'yargs';
+import { PROTOCOLS } from '../protocols/index.ts';
 import { EXIT, UsageError } from './errors.ts';
 
 const LEVELS = ['line', 'default', 'full'] as const;
@@ -30,12 +31,13 @@ const NEEDED: Record<string, [what: string, example: string]> = {
   demo: ['a protocol', 'amnesia demo udp-echo'],
   fleet: ['the servers behind a balancer', 'amnesia fleet http/memory'],
   serve: ['a protocol', 'amnesia serve udp-echo --log default'],
+  tap: ['a protocol', 'amnesia tap mqtt --listen 1884 --to 127.0.0.1:1883'],
   explain: ['the number of a row', 'amnesia explain 5'],
 };
 /** Instead of a description: not to be listed. */
 const HIDDEN = false as unknown as string;
 const COMMANDS = [
-  ...['list', 'demo', 'litmus', 'points', 'fleet', 'tradeoffs', 'serve'],
+  ...['list', 'demo', 'litmus', 'points', 'fleet', 'tradeoffs', 'serve', 'tap'],
   ...['explain', 'show', 'runs', 'replay', 'completion'],
 ];
 
@@ -333,6 +335,67 @@ export async function run(args: readonly string[]): Promise<number> {
           .example('$0 serve udp-echo --log default', 'then: nc -u 127.0.0.1 7007')
           .example('$0 serve tcp-session/disk --state-dir ./state', 'kill it and start it again'),
       (argv) => does(async () => (await import('./serve.ts')).serve(await picked(argv.protocol), argv))(),
+    )
+    .command(
+      'tap <protocol>',
+      'stand between any client and any server, with the live log; cut what is between them',
+      (to) =>
+        logging(to)
+          .positional('protocol', {
+            type: 'string',
+            demandOption: true,
+            ...(completing ? { choices: PROTOCOLS } : {}),
+            describe: 'what the two speak, such as mqtt',
+          })
+          .option('listen', {
+            type: 'number',
+            requiresArg: true,
+            coerce: whole('--listen', 0, 65_535),
+            describe: 'the port for the client; 0 for any free port',
+          })
+          .option('to', { type: 'string', requiresArg: true, describe: 'where the server is: 127.0.0.1:1883' })
+          .option('host', {
+            type: 'string',
+            default: '127.0.0.1',
+            requiresArg: true,
+            describe: 'where to listen; any but this machine needs --expose',
+          })
+          .option('expose', { type: 'boolean', describe: 'let other machines in' })
+          .option('allow-remote', { type: 'boolean', describe: 'the server may be on another machine' })
+          .option('log', { choices: LEVELS, default: 'default' as const, describe: 'how much to tell' })
+          .option('pcap', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'a .pcapng file for Wireshark, written as it goes on',
+          })
+          .option('max-bytes', {
+            type: 'number',
+            default: 64 << 20,
+            requiresArg: true,
+            coerce: whole('--max-bytes', 1024),
+            describe: 'how long that file may grow',
+          })
+          .option('cut', {
+            choices: ['path', 'silence'] as const,
+            requiresArg: true,
+            describe: 'reset all connections (datagrams: another port), or swallow everything',
+          })
+          .option('after', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'when: after the third PUBLISH has passed ("3 PUBLISH")',
+          })
+          .option('heal-after', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'how long a silence lasts ("5 s"), or until what is said in it ("2 PINGREQ")',
+          })
+          .example('$0 tap mqtt --listen 1884 --to 127.0.0.1:1883', 'then: mosquitto_pub -p 1884 …')
+          .example(
+            '$0 tap dns --listen 5301 --to 127.0.0.1:53 --cut silence --after "1 QUERY" --heal-after "6 s"',
+            'the first answer is lost',
+          ),
+      (argv) => does(async () => (await import('./tap.ts')).tap(argv.protocol, argv))(),
     )
     .command(
       'explain <row>',

@@ -2,24 +2,20 @@
 
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readSync, rmSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
-import { homedir, networkInterfaces } from 'node:os';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Book } from '../capture/ledger.ts';
-import { type Entry, Recorder } from '../capture/records.ts';
-import { RUN_VERSION } from '../capture/run.ts';
 import { clockSince, readTraces, type Trace } from '../capture/trace.ts';
 import { promiseOf } from '../lab/journals/sync.ts';
 import { type Succession, succession } from '../lab/succession.ts';
 import { temporaryFolder } from '../lab/tidy.ts';
-import { jsonLine } from '../log/jsonl.ts';
-import { type Bytes, type Level, TerminalLog } from '../log/terminal.ts';
+import type { Bytes, Level } from '../log/terminal.ts';
 import { wrap } from '../log/text.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import type { Settings } from '../protocols/shapes.ts';
-import { printableJson } from '../wire/printable.ts';
 import { EXIT, UsageError } from './errors.ts';
+import { LOOK, liveView } from './live.ts';
 import type { Picked } from './pick.ts';
+import { interfaces, isLoopback, stopSignals, untilStopped } from './running.ts';
 import { type Screen, screen } from './screen.ts';
 
 export interface ServeOptions {
@@ -64,8 +60,6 @@ const PATHS: readonly string[] = ['zone', 'root', 'cert', 'key', 'acl', 'jwt-key
 
 /** A trace file that has grown so long, in bytes, is followed by a new one. */
 const LONG = 8 << 20;
-/** How often the log looks for news, in milliseconds. */
-const LOOK = 25;
 /** How much of a trace file is read at a time, in bytes. */
 const BUDGET = 4 << 20;
 
@@ -75,7 +69,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const out = screen(options);
   const name = `${card.name}/${design}`;
   const { host } = options;
-  const exposed = !(host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.')));
+  const exposed = !isLoopback(host);
   if (exposed && !options.expose)
     throw new UsageError(
       `${options.host} can be reached by others, and anybody there could use this server. Type: amnesia serve ${name} --host ${options.host} --expose`,
@@ -144,8 +138,12 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     const keys = process.stdin.isTTY === true;
     notice(keys ? `keys: ${held?.runs ? '' : 'f forget, '}k kill and start again, q quit` : 'Ctrl-C stops it');
     if (traces) log = liveLog(traces, own, lives, { card, design, options, out });
-    // With the log, rows say so.
-    await untilStopped(lives, keys, !held?.runs, signals.come, logs ? () => {} : notice);
+    await untilStopped({
+      signal: signals.come,
+      // With the log, rows say so.
+      keys: keys ? keysOf(lives, !held?.runs, logs ? () => {} : notice) : undefined,
+      fault: () => lives?.fault(),
+    });
     return EXIT.asClaimed;
   } finally {
     await lives?.stop();
@@ -179,74 +177,16 @@ function settingsOf(card: AnyCard, design: string, options: ServeOptions): Setti
   return settings;
 }
 
-/** Waits for Ctrl-C and its kind from the first moment: one that comes while the server starts must not leave anything behind. */
-function stopSignals(): { come: Promise<void>; ignore(): void } {
-  let stop = () => {};
-  const come = new Promise<void>((resolve) => {
-    stop = resolve;
-  });
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const name of names) process.on(name, stop);
+/** What a person at the keyboard can do to it. */
+function keysOf(lives: Succession, forgets: boolean, notice: (text: string) => void) {
   return {
-    come,
-    ignore() {
-      for (const name of names) process.off(name, stop);
+    ...(forgets ? { f: () => lives.forget().then(() => notice(`${lives.current().who} has forgotten`)) } : {}),
+    async k() {
+      await lives.kill();
+      await lives.rebirth();
+      notice(`killed; ${lives.current().who} listens`);
     },
   };
-}
-
-/** Resolves when somebody wants the server to stop; rejects when it stops by itself. */
-function untilStopped(
-  lives: Succession,
-  keys: boolean,
-  forgets: boolean,
-  signal: Promise<void>,
-  notice: (text: string) => void,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const { stdin } = process;
-    let busy = false;
-    const act = async (cut: () => Promise<void>) => {
-      if (busy) return;
-      busy = true;
-      await cut();
-      busy = false;
-    };
-    // Keys pressed in quick succession come as one piece.
-    const press = (keys: Buffer) => {
-      for (const pressed of keys.toString()) one(pressed);
-    };
-    const one = (pressed: string) => {
-      if (pressed === 'q' || pressed === '\u0003') stop();
-      if (pressed === 'f' && forgets)
-        act(() => lives.forget().then(() => notice(`${lives.current().who} has forgotten`))).catch(fail);
-      if (pressed === 'k')
-        act(() =>
-          lives
-            .kill()
-            .then(() => lives.rebirth())
-            .then(() => notice(`killed; ${lives.current().who} listens`)),
-        ).catch(fail);
-    };
-    const watch = setInterval(() => {
-      const fault = lives.fault();
-      if (fault) fail(fault);
-    }, 100);
-    const done = () => {
-      clearInterval(watch);
-      if (keys) stdin.off('data', press).setRawMode(false).pause();
-    };
-    const stop = () => {
-      done();
-      resolve();
-    };
-    const fail = (error: Error) => {
-      done();
-      reject(error);
-    };
-    void signal.then(stop);
-    if (keys) stdin.setRawMode(true).resume().on('data', press);
-  });
 }
 
 interface LiveLog {
@@ -261,20 +201,13 @@ function liveLog(
   lives: Succession,
   { card, design, options, out }: { card: Picked['story']['card']; design: string; options: ServeOptions; out: Screen },
 ): LiveLog {
-  const recorder = new Recorder({ card, ...(options.showSecrets ? { showSecrets: true } : {}) });
-  const book = new Book({ seesClient: false });
-  const terminal = new TerminalLog({ level: options.log ?? 'default', bytes: options.bytes, look: out.look }, 0);
+  const view = liveView({ card, design, options, out });
   let number = 0;
   let fd = openSync(join(folder, 'trace-0'), 'r');
   let read = 0;
   let rest = '';
-  let pending: Entry[] = [];
   let turning = false;
   const chunk = Buffer.alloc(1 << 16);
-  if (options.json)
-    process.stdout.write(
-      `${printableJson({ is: 'run', version: RUN_VERSION, protocol: card.name, design, seed: null, cut: null, at: null })}\n`,
-    );
 
   /** Reads what has been written, but only so much at a time; says whether there is more. */
   function pull(): boolean {
@@ -291,18 +224,8 @@ function liveLog(
     const noted = more ? [] : own.splice(0);
     const traces = [...noted, ...readTraces(rest.slice(0, end))].sort((a, b) => a.t - b.t);
     rest = rest.slice(end);
-    for (const trace of traces) recorder.push(trace);
+    for (const trace of traces) view.push(trace);
     return more;
-  }
-
-  /** An entry is shown one look later than it came: by then it knows what it changed. */
-  function show(): void {
-    for (const entry of pending) {
-      const notes = 'row' in entry ? book.add(entry) : [];
-      if (options.json) process.stdout.write(`${jsonLine(entry, notes)}\n`);
-      else out.print(...terminal.lines(entry, notes));
-    }
-    pending = recorder.take();
   }
 
   async function turn(): Promise<void> {
@@ -311,7 +234,7 @@ function liveLog(
     await lives.traceInto(next);
     // The old file grows no more; it is read to its end, with a turn for everybody else in between.
     while (pull()) {
-      show();
+      view.show();
       await new Promise((turn) => setImmediate(turn));
     }
     closeSync(fd);
@@ -325,7 +248,7 @@ function liveLog(
   const timer = setInterval(() => {
     if (turning) return;
     pull();
-    show();
+    view.show();
     // A life that dies at this very moment cannot be asked; the next look asks the one that follows it.
     if (read > LONG)
       turn().catch(() => {
@@ -336,9 +259,9 @@ function liveLog(
   return {
     async stop() {
       clearInterval(timer);
-      while (pull()) show();
-      show();
-      show();
+      while (pull()) view.show();
+      view.show();
+      view.show();
       closeSync(fd);
     },
   };
@@ -346,15 +269,4 @@ function liveLog(
 
 function withoutPassword(url: string): string {
   return url.replace(/\/\/[^@]*@/, '//***@');
-}
-
-/** The addresses at which a server that listens there can be reached: all of its family, or the one that was named. */
-function interfaces(host: string): string {
-  const family = isIPv4(host) ? 'IPv4' : 'IPv6';
-  const found = Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
-    (addresses ?? [])
-      .filter((each) => (host === '0.0.0.0' || host === '::' ? each.family === family : each.address === host))
-      .map(({ address }) => `${name} ${address}`),
-  );
-  return found.join(', ') || host;
 }

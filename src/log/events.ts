@@ -44,6 +44,7 @@ export function noteInWords({ word, text, cite }: Note): string {
 export function lifeInWords({ life, pid, port, facts, unseen }: LifeRow): string {
   const empty = Object.keys(facts).length === 0;
   const seen = empty ? 'memory empty' : 'memory as it was written down:';
+  if (pid === undefined) return `${life} on port ${port} is not ours: neither its process nor its memory can be seen`;
   return `${life} (pid ${pid}) listens on port ${port}, ${unseen ? 'as it comes: nobody can look into its memory' : seen}`;
 }
 

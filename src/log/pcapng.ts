@@ -25,6 +25,8 @@ export interface Capture {
 const KIND = { client: 0, life: 1, other: 2 } as const;
 /** The first port of a client. The name that the log gives to its second path, `client@2`, comes from the port after this one. */
 const FIRST_PORT = 50_000;
+/** So many paths have a port of their own; who has seen more begins again. */
+const PATHS = 5_000;
 /** Ports of connections that were refused, by their row. */
 const FIRST_REFUSED = 40_000;
 const MOST_REFUSED = 10_000;
@@ -47,8 +49,25 @@ interface Talk {
   latest?: Packet;
 }
 
+/** A whole file. */
 export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
+  const file = capturing({ title, port });
+  const notesOf = (entry: Entry) => ('row' in entry ? ledgers.get(entry.arm)?.notes.get(entry.row) : undefined);
+  return Buffer.concat([file.head, ...entries.map((entry) => file.add(entry, notesOf(entry)))]);
+}
+
+/** A file that is written while the run goes on. */
+export interface Capturing {
+  /** What it begins with. */
+  head: Buffer;
+  /** What it goes on with; entries come in order. Interfaces and names are told before the first packet that needs them. */
+  add(entry: Entry, notes?: readonly Note[]): Buffer;
+}
+
+export function capturing({ title, port }: Pick<Capture, 'title' | 'port'>): Capturing {
   const blocks: Buffer[] = [];
+  /** Those of the entry that is added. */
+  let notes: readonly Note[] = [];
   /** Interface numbers, by arm and life. */
   const interfaces = new Map<string, number>();
   const hosts = new Map<string, { address: string; name: string }>();
@@ -57,7 +76,16 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
   /** The life that listens, or listened last, by arm. */
   const lives = new Map<number, string>();
 
-  for (const entry of entries) {
+  return {
+    head: section(title),
+    add(entry, told = []) {
+      notes = told;
+      add(entry);
+      return Buffer.concat(blocks.splice(0));
+    },
+  };
+
+  function add(entry: Entry): void {
     if (entry.is === 'arm') arms.set(entry.arm, entry.name);
     if (entry.is === 'life') {
       lives.set(entry.arm, entry.life);
@@ -68,18 +96,14 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
     else told(entry);
   }
 
-  const head = [section(title), names([...hosts.values()])];
-  const faces = [...interfaces.keys()].map((key) => {
-    const [arm = '', life = ''] = key.split(' ');
-    return face(`${life} ${arms.get(Number(arm)) ?? 'live'}`, `all that reached ${life}, or was said by it`);
-  });
-  return Buffer.concat([...head, ...faces, ...blocks]);
-
   function faceOf(arm: number, life: string): number {
     const key = `${arm} ${life}`;
-    const known = interfaces.get(key) ?? interfaces.size;
-    interfaces.set(key, known);
-    return known;
+    const known = interfaces.get(key);
+    if (known !== undefined) return known;
+    const number = interfaces.size;
+    interfaces.set(key, number);
+    blocks.push(face(`${life} ${arms.get(arm) ?? 'live'}`, `all that reached ${life}, or was said by it`));
+    return number;
   }
 
   function host(arm: number, who: string): string {
@@ -87,14 +111,17 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
     const key = `${arm} ${who}`;
     const known = hosts.get(key);
     if (known) return known.address;
-    const kind = who === 'nobody' || who === 'balancer' ? KIND.other : nth === undefined ? KIND.client : KIND.life;
+    const isLife = nth !== undefined || lives.get(arm) === who;
+    const kind = who === 'nobody' || who === 'balancer' ? KIND.other : isLife ? KIND.life : KIND.client;
     const number = [...hosts.keys()].filter((each) => each.startsWith(`${arm} `)).length + 1;
     const address = `10.${arm & 255}.${kind}.${number & 255}`;
     const name = [base, nth]
       .filter(Boolean)
       .join('-')
       .replace(/[^\w.-]/g, '_');
-    hosts.set(key, { address, name: `${name}.${arms.get(arm) ?? 'live'}` });
+    const named = { address, name: `${name}.${arms.get(arm) ?? 'live'}` };
+    hosts.set(key, named);
+    blocks.push(names([named]));
     return address;
   }
 
@@ -109,7 +136,7 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
     const [name = who, path = '1'] = who.replace(/:data$/, '').split('@');
     const spoken = far.replace(/:data$/, '');
     const life = spoken === 'nobody' || spoken === 'balancer' ? (lives.get(entry.arm) ?? spoken) : spoken;
-    const own = FIRST_PORT + Number(path);
+    const own = FIRST_PORT + (Number(path) % PATHS);
     const waits = entry.opened === undefined ? undefined : entry.waits;
     const talk: Talk = {
       client: {
@@ -205,16 +232,11 @@ export function pcapng({ title, port, entries, ledgers }: Capture): Buffer {
     const text = eventInWords(entry);
     if (text === undefined) return;
     const arm = arms.get(entry.arm);
-    const notes = notesOf(entry);
     blocks.push(journal(entry.t_ns, [arm ? `${arm}: ${text}` : text, ...notes.map(noteInWords)].join(' · ')));
   }
 
-  function notesOf(entry: Entry): readonly Note[] {
-    return 'row' in entry ? (ledgers.get(entry.arm)?.notes.get(entry.row) ?? []) : [];
-  }
-
   function commentsOf(entry: (PacketRow | LinkRow) & { row: number; arm: number; t_ns: number }): string[] {
-    return [`#${entry.row} ${eventInWords(entry as Entry) ?? ''}`.trim(), ...notesOf(entry as Entry).map(noteInWords)];
+    return [`#${entry.row} ${eventInWords(entry as Entry) ?? ''}`.trim(), ...notes.map(noteInWords)];
   }
 
   function emit(

@@ -61,6 +61,18 @@ export interface Wire<M> {
   seals?(message: M): boolean;
   /** The TCP port at which this message has its sender wait for a connection of its own: FTP's data connections. */
   awaits?(message: M, from: Side): number | undefined;
+  /**
+   * The bytes of a message that {@link awaits} a connection, with another place in them: for whoever stands between and must have that
+   * connection come by. `by` is its sender's address. Undefined where it names another machine than its sender, or where a place of
+   * this kind cannot be written in it.
+   */
+  redirect?(message: M, from: Side, by: string, to: Place): Buffer | undefined;
+}
+
+/** Where somebody listens; the host is an address, not a name. */
+export interface Place {
+  host: string;
+  port: number;
 }
 
 /** One message as bytes. */

@@ -187,6 +187,7 @@ describe('help and completion', () => {
       'fleet',
       'tradeoffs',
       'serve',
+      'tap',
       'explain',
       'show',
       'runs',

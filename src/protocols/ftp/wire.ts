@@ -12,7 +12,7 @@
 
 import { byteAt, type Reader, type Spec, WireError } from '../../wire/fields.ts';
 import { printable, quoted } from '../../wire/printable.ts';
-import type { Lean, Wire } from '../../wire/wire.ts';
+import type { Lean, Place, Wire } from '../../wire/wire.ts';
 
 export interface Command {
   is: 'command';
@@ -405,7 +405,48 @@ export const wire: Wire<Message> = {
     if (from === 'server' && message.is === 'reply') return passiveIn(message)?.port;
     return from === 'client' && message.is === 'command' ? endpointIn(message)?.port : undefined;
   },
+
+  redirect(message, from, by, to) {
+    if (from === 'server') return message.is === 'reply' ? passiveTo(message, to) : undefined;
+    return message.is === 'command' && endpointIn(message)?.host === by ? activeTo(message, to) : undefined;
+  },
 };
+
+/** A 227 or a 229 that names another place; all else in it stays as it is. */
+function passiveTo(message: Reply, { host, port }: Place): Buffer | undefined {
+  const whole = message.raw.toString('latin1');
+  const found = passiveIn(message);
+  if (found?.host === undefined)
+    return (
+      found &&
+      Buffer.from(
+        whole.replace(/\(([!-~])\1\1\d{1,5}\1\)/, (_all, mark: string) => `(${mark.repeat(3)}${port}${mark})`),
+        'latin1',
+      )
+    );
+  if (!IPV4.test(host)) return undefined;
+  return Buffer.from(whole.replace(/\d{1,3}(?:,\d{1,3}){5}/, numbersOf(host, port)), 'latin1');
+}
+
+/** A PORT or an EPRT that names another place. */
+function activeTo({ verb, argument, raw }: Command, { host, port }: Place): Buffer | undefined {
+  const isIPv4 = IPV4.test(host);
+  if (verb === 'PORT' && !isIPv4) return undefined;
+  const mark = argument[0] ?? '';
+  const place = verb === 'PORT' ? numbersOf(host, port) : ['', isIPv4 ? '1' : '2', host, String(port), ''].join(mark);
+  // A function, since a mark may be a `$`, which means something in a replacement.
+  return Buffer.from(
+    raw.toString('latin1').replace(argument, () => place),
+    'latin1',
+  );
+}
+
+const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
+
+/** `127,0,0,1,156,64` */
+function numbersOf(host: string, port: number): string {
+  return [...host.split('.'), port >> 8, port & 0xff].join(',');
+}
 
 /** An address in the argument of PORT (`127,0,0,1,156,64`) or EPRT (`|1|127.0.0.1|40000|`); undefined when it is none. */
 export function endpointIn({ verb, argument }: Command): { host: string; port: number; family: string } | undefined {

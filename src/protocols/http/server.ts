@@ -3,11 +3,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { type AddressInfo, isIP, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
-import { pathOf, plainAddress } from '../../bounds/paths.ts';
+import { isOwnHost } from '../../bounds/pages.ts';
+import { pathOf } from '../../bounds/paths.ts';
 import type { Passwords } from '../../served/passwords.ts';
 import type { Tokens } from '../../served/tokens.ts';
 import { Writer } from '../../wire/fields.ts';
@@ -43,6 +44,7 @@ const isHeard = (name: string) =>
   name === 'host' ||
   name === 'content-type' ||
   name === 'connection' ||
+  name === 'upgrade' ||
   name === 'origin' ||
   name === 'sec-fetch-site' ||
   name === 'idempotency-key';
@@ -73,7 +75,8 @@ export function serveFrom(house: House) {
     const server = certificate
       ? createSecureServer({ ...reading, ...certificate, minVersion: 'TLSv1.2' })
       : createServer(reading);
-    const guests = crowd(server, { ...BOUNDS, connections: MANY, ...bounds }, (socket, path) => {
+    const all: Bounds = { ...BOUNDS, connections: MANY, ...bounds };
+    const guests = crowd(server, all, (socket, path) => {
       lines.set(path, { stream: socket, asked: undefined, waiting: [], last: undefined });
       socket.on('close', () => {
         lines.delete(path);
@@ -96,14 +99,14 @@ export function serveFrom(house: House) {
       if (!line) return void request.socket.destroy();
       guests.settled(path);
       if (line.last) return;
-      const wrong = misdirected(request);
-      if (wrong) return close(line, path, wrong);
       const { method = '', url = '', httpVersion, rawHeaders, headers } = request;
       const told: Header[] = [];
       for (let at = 0; at < rawHeaders.length; at += 2) {
         const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]];
         if (isHeard(name.toLowerCase())) told.push([name, value]);
       }
+      const wrong = misdirected(request, told);
+      if (wrong) return close(line, path, wrong);
       const version = httpVersion === '1.0' ? '1.0' : '1.1';
       const heard: Heard = { type: 'request', method, target: url, version, headers: told, body: NO_BODY };
       if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
@@ -123,13 +126,22 @@ export function serveFrom(house: House) {
       });
     });
 
+    // Nobody is led on from here; left to itself, node:http ends the connection without a word.
+    server.on('connect', (_request: IncomingMessage, stream: Duplex) => {
+      const path = pathTo(stream as Socket);
+      const line = lines.get(path);
+      if (line) close(line, path, 405);
+      else stream.destroy();
+    });
+
     // Not a request, or one that takes too long. Whatever was asked before on this connection is answered before.
     server.on('clientError', (error: NodeJS.ErrnoException, stream: Duplex) => {
       const path = pathTo(stream as Socket);
       const line = lines.get(path);
       if (!line || !stream.writable || error.code === 'ECONNRESET') return void stream.destroy();
       const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400;
-      close(line, path, status);
+      // A body that was whole before what is wrong is handed over at the end of this turn.
+      setImmediate(close, line, path, status);
     });
 
     keeper.attach({ say: guests.say, hangUp: guests.hangUp, does: (to, deed) => void respond(to, deed) });
@@ -167,13 +179,20 @@ export function serveFrom(house: House) {
       response.sendDate = false;
       response.writeHead(status, REASONS.get(status) ?? '', headers as unknown as string[]);
       response.end(body);
+      if (response.writableLength > 0) unread(line, response);
       line.asked = undefined;
       next(line, to);
     }
 
+    /** Most answers leave at once. While one waits for its peer to read, nothing else that node:http knows of would end the wait. */
+    function unread(line: Line, response: ServerResponse): void {
+      const stalled = setTimeout(() => line.stream.destroy(), all.stall).unref();
+      response.once('close', () => clearTimeout(stalled));
+    }
+
     /** The last word on a connection, after the answers to all that was asked before. What else comes is not read. */
     function close(line: Line, path: Path, status: number): void {
-      if (line.last) return;
+      if (line.last || lines.get(path) !== line) return;
       line.last = lastWord(status);
       if (!line.asked) farewell(path, line.last);
     }
@@ -281,13 +300,13 @@ function credentialsIn(message: Request): { user: string; password: string } | u
  * The status for a request that is not for this server: a name that leads here without being this machine's own is somebody's trick
  * (DNS rebinding), and the target must be a path (RFC 9112 §3.2.1).
  */
-function misdirected({ headers: { host }, url = '', socket, httpVersion }: IncomingMessage): number | undefined {
+function misdirected({ url = '', socket, httpVersion }: IncomingMessage, told: readonly Header[]): number | undefined {
   if (!url.startsWith('/')) return 400;
-  if (host === undefined) return httpVersion === '1.0' ? undefined : 400;
-  const name = host.replace(/:\d*$/, '');
-  if (name === 'localhost' || name === '127.0.0.1' || name === '[::1]') return undefined;
-  const plain = name.replace(/^\[|\]$/g, '');
-  return isIP(plain) > 0 && plain === plainAddress(socket.localAddress) ? undefined : 421;
+  const [host, second] = told.filter(([name]) => name.toLowerCase() === 'host');
+  // Of two, each reader may take another one, so neither counts (RFC 9112 §3.2).
+  if (second) return 400;
+  if (!host) return httpVersion === '1.0' ? undefined : 400;
+  return isOwnHost(host[1], socket.localAddress) ? undefined : 421;
 }
 
 /** An answer by the server itself, after which it hangs up. */

@@ -311,3 +311,44 @@ test('a Reply keeps what another server says, as it says it', () => {
   const message = decode(wire, said, 'server') as Reply;
   expect(message.raw.equals(said)).toBe(true);
 });
+
+describe('another place, for whoever stands between', () => {
+  const put = (line: string, from: Side, to: { host: string; port: number }, by = '127.0.0.1') =>
+    wire.redirect?.(decode(wire, bytesOf(line), from), from, by, to)?.toString('latin1');
+  const at = { host: '10.0.0.7', port: 40_001 };
+
+  test.each<[line: string, from: Side, put: string]>([
+    ['227 Entering Passive Mode (127,0,0,1,195,80).\r\n', 'server', '227 Entering Passive Mode (10,0,0,7,156,65).\r\n'],
+    ['227 =192,168,1,9,0,21\n', 'server', '227 =10,0,0,7,156,65\n'],
+    ['229 Extended (|||50000|)\r\n', 'server', '229 Extended (|||40001|)\r\n'],
+    ['229 Extended ($$$50000$)\r\n', 'server', '229 Extended ($$$40001$)\r\n'],
+    ['PORT 127,0,0,1,195,80\r\n', 'client', 'PORT 10,0,0,7,156,65\r\n'],
+    ['eprt |1|127.0.0.1|50000|\n', 'client', 'eprt |1|10.0.0.7|40001|\n'],
+    ['EPRT $1$127.0.0.1$50000$\r\n', 'client', 'EPRT $1$10.0.0.7$40001$\r\n'],
+  ])('%j', (line, from, wanted) => {
+    expect(put(line, from, at)).toBe(wanted);
+    // What has been put in is read as what it is, and puts the same back.
+    const there = decode(wire, bytesOf(wanted), from);
+    expect(wire.awaits?.(there, from)).toBe(at.port);
+    const back = {
+      host: line.includes('192') ? '192.168.1.9' : '127.0.0.1',
+      port: wire.awaits?.(decode(wire, bytesOf(line), from), from) ?? 0,
+    };
+    expect(put(wanted, from, back, at.host)).toBe(line);
+  });
+
+  test('of the other family: only EPRT can say it', () => {
+    const six = { host: '::1', port: 40_001 };
+    expect(put('EPRT |1|127.0.0.1|50000|\r\n', 'client', six)).toBe('EPRT |2|::1|40001|\r\n');
+    expect(put('PORT 127,0,0,1,195,80\r\n', 'client', six)).toBeUndefined();
+    expect(put('227 Entering (127,0,0,1,195,80)\r\n', 'server', six)).toBeUndefined();
+    expect(put('229 Extended (|||50000|)\r\n', 'server', six)).toBe('229 Extended (|||40001|)\r\n');
+  });
+
+  test('a client that names another machine than its own is left alone, and so is all else', () => {
+    expect(put('PORT 10,9,9,9,195,80\r\n', 'client', at)).toBeUndefined();
+    for (const line of ['PORT nonsense\r\n', 'RETR 127,0,0,1,195,80\r\n'])
+      expect(put(line, 'client', at)).toBeUndefined();
+    expect(put('226 (127,0,0,1,195,80)\r\n', 'server', at)).toBeUndefined();
+  });
+});

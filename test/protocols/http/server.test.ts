@@ -128,6 +128,22 @@ describe('tokens', () => {
     expect((await (await guest(served, { cookie })).ask('GET', '/profile')).status).toBe(401);
   });
 
+  test('what is too much for a cookie is refused, and what was carried before is still carried', async () => {
+    const ann = await guest(await shop({ held: BY_TOKEN }), {});
+    await ann.ask('POST', '/login', ANN);
+    const put = async (nth: number) =>
+      (
+        await ann.ask('PUT', `/cart/${encodeURIComponent('\u{20000}'.repeat(38) + String(nth))}`, {
+          json: { count: 999 },
+        })
+      ).status;
+    let held = 0;
+    while ((await put(held)) === 200) held++;
+    expect(await put(held)).toBe(422);
+    const { cart } = jsonOf(await ann.ask('GET', '/cart'));
+    expect(cart).toHaveLength(held);
+  });
+
   test('the right key is believed, until the time that it tells, also by who has verified it before', async () => {
     const clock = standingClock();
     const served = await shop({ held: BY_TOKEN, world: seededWorld(1, 'x', clock) });
@@ -206,6 +222,9 @@ describe('what is not answered as asked', () => {
   });
 
   test.each([
+    ['two hosts', 'GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n', 400],
+    ['a user before the host', 'GET / HTTP/1.1\r\nHost: evil.test@localhost\r\n\r\n', 421],
+    ['a way through', 'CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\n\r\n', 405],
     ['another host', 'GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n', 421],
     ['a target that is no path', 'GET http://evil.test/ HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
     ['two lengths', 'POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx', 400],
@@ -274,6 +293,45 @@ test('requests that come together are answered one after the other, also behind 
   );
   expect([(await ann.next()).status, (await ann.next()).status, (await ann.next()).status]).toEqual([200, 401, 200]);
   await over(ann.socket);
+});
+
+test('what was whole is answered, and then what was wrong behind it', async () => {
+  const ann = await guest(await shop());
+  const login = '{"user":"ann","password":"secret"}';
+  ann.say(
+    `POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${login.length}\r\n\r\n${login}no request\r\n\r\n`,
+  );
+  expect([(await ann.next()).status, (await ann.next()).status]).toEqual([200, 400]);
+  await over(ann.socket);
+});
+
+test('who asks for another protocol is answered in this one, and nothing is read behind it', async () => {
+  const ann = await guest(await shop());
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: h2c\r\n';
+  ann.say(`GET / HTTP/1.1\r\nHost: localhost\r\n${upgrade}\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  const answer = await ann.next();
+  expect([answer.status, headerOf(answer, 'connection')]).toEqual([200, 'close']);
+  await expect(ann.next()).rejects.toThrow('closed');
+});
+
+test('who asks and asks, and reads no answer, is dropped', { timeout: 30_000 }, async () => {
+  const served = await shop({ bounds: { stall: 100, handshake: 60_000 } });
+  const jar: { cookie?: string } = {};
+  const ann = await guest(served, jar);
+  await ann.ask('POST', '/login', ANN);
+  // A long page and many requests, since the network itself holds some megabytes each way.
+  for (let nth = 0; nth < 20; nth++)
+    await ann.ask('PUT', `/cart/${encodeURIComponent('\u{20000}'.repeat(38) + String(nth))}`, { json: { count: 1 } });
+  // Who never ends a head has five seconds. Without a bound of its own the deaf one would be found by the same, as it is cut in a head.
+  const slow = await guest(served);
+  slow.say('GET / HTTP/1.1\r\n');
+  const deaf = await guest(served);
+  deaf.socket.removeAllListeners('data').pause();
+  deaf.say(`GET / HTTP/1.1\r\nHost: localhost\r\nCookie: ${jar.cookie}\r\n\r\n`.repeat(100_000));
+  await over(deaf.socket);
+  expect(slow.socket.closed).toBe(false);
+  // Who reads is answered as before.
+  expect((await ann.ask('GET', '/')).status).toBe(200);
 });
 
 test('a head that never ends is given up, and nobody else waits for it', async () => {

@@ -73,7 +73,14 @@ export function deedOf({ status, json, page, headers = [], sign }: Answer, reque
   return sign ? { ...deed, sign } : deed;
 }
 
-/** Whether this was the client's last request here (RFC 9112 §9.3). */
+/**
+ * Whether this was the client's last request here (RFC 9112 §9.3). What comes behind a request for another protocol might be meant
+ * in that one (RFC 9110 §7.8), so it is answered in this one and nothing behind it is read.
+ */
 function leaves(request: Request): boolean {
-  return request.version === '1.0' || headerOf(request, 'connection')?.toLowerCase().includes('close') === true;
+  return (
+    request.version === '1.0' ||
+    headerOf(request, 'upgrade') !== undefined ||
+    headerOf(request, 'connection')?.toLowerCase().includes('close') === true
+  );
 }

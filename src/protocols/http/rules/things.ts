@@ -2,6 +2,7 @@
 
 import { FILMS } from '../../../served/films.ts';
 import type { Event, Things } from '../state.ts';
+import type { Claims } from '../wire.ts';
 import { type Answer, problem } from './answers.ts';
 import type { Known, Service } from './asking.ts';
 
@@ -9,6 +10,8 @@ import type { Known, Service } from './asking.ts';
 const ITEM = /^[\p{L}\p{N}][\p{L}\p{N} _.-]{0,39}$/u;
 /** Of one item, and minutes of a film. */
 const MOST = 999;
+/** What a token may say, in bytes: signed and in base64 it is a third longer, and browsers keep no cookie of more than 4,096 characters. */
+const CARRIED = 2_900;
 
 export function showCart({ known }: Service): Answer {
   return { status: 200, json: { cart: [...known.things.cart].map(([item, count]) => ({ item, count })) } };
@@ -62,7 +65,9 @@ function kept(
   if (under !== undefined) return { ...answer, events: [{ ...change, under } as Event] };
   if (!claims) throw new Error('who is known by neither a session nor a token?');
   make(things);
-  return { ...answer, sign: { ...claims, cart: [...things.cart], watch: [...things.watch] } };
+  const sign: Claims = { ...claims, cart: [...things.cart], watch: [...things.watch] };
+  if (Buffer.byteLength(JSON.stringify(sign)) > CARRIED) return problem(422, 'a token does not carry as much as this');
+  return { ...answer, sign };
 }
 
 function notThere(): Answer {
