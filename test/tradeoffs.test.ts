@@ -17,7 +17,7 @@ const hasRedis = card !== undefined && missingStore(card, 'redis') === undefined
 
 test.skipIf(!hasRedis)('memory, redis, token and hybrid, measured small', { timeout: 180_000 }, async () => {
   const designs = ['memory', 'redis', 'token', 'hybrid'];
-  const rows = await tradeoffs({ designs, users: 15, seconds: 0.5, seed: 1, held: 2_000 });
+  const rows = await tradeoffs({ designs, users: 15, seconds: 0.5, seed: 1, held: 2_000, acts: ['crash'] });
   expect(rows.map(({ design, unknown }) => [design, unknown])).toEqual(designs.map((design) => [design, []]));
   const [memory, redis, token, hybrid] = rows as [Tradeoff, Tradeoff, Tradeoff, Tradeoff];
 
@@ -27,11 +27,12 @@ test.skipIf(!hasRedis)('memory, redis, token and hybrid, measured small', { time
     expect(p99).toBeGreaterThan(0);
   }
 
-  // A third of the users was led to the server that is killed, and all of them to one that is restarted.
+  // A third of the users was led to the server that is killed.
   expect(memory.crash).toBeGreaterThan(0.2);
   expect(memory.crash).toBeLessThan(0.5);
-  expect([memory.deploy, memory.add]).toEqual([1, 0]);
-  for (const { crash, deploy, add } of [redis, token, hybrid]) expect([crash, deploy, add]).toEqual([0, 0, 0]);
+  expect([redis.crash, token.crash, hybrid.crash]).toEqual([0, 0, 0]);
+  // What was not asked for is not known, and no figure stands in for it.
+  expect([memory.deploy, memory.add]).toEqual([undefined, undefined]);
 
   // Who somebody is, a token says without the store; everything else is in it.
   expect([memory.storeless, redis.storeless, token.storeless, hybrid.storeless]).toEqual([null, 1, null, 0.4]);
@@ -46,10 +47,9 @@ test.skipIf(!hasRedis)('memory, redis, token and hybrid, measured small', { time
 describe('memory for each user', () => {
   test('whoever carries a token costs nothing here, and everybody else some hundred bytes', () => {
     expect(bytesHeld('token', 5_000)).toBeLessThan(20);
-    for (const design of ['memory', 'hybrid']) {
-      expect(bytesHeld(design, 5_000)).toBeGreaterThan(200);
-      expect(bytesHeld(design, 5_000)).toBeLessThan(2_000);
-    }
+    const bytes = bytesHeld('memory', 5_000);
+    expect(bytes).toBeGreaterThan(200);
+    expect(bytes).toBeLessThan(2_000);
   });
 });
 

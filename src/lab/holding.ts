@@ -82,4 +82,4 @@ function scales(): () => number {
   };
 }
 
-const COLLECTIONS = 8;
+const COLLECTIONS = 3;

@@ -26,6 +26,8 @@ export interface TradeoffsOptions {
   seed: number;
   /** Signed in when memory is measured. */
   held?: number;
+  /** What happens to a fleet of each design; all of it unless said. */
+  acts?: readonly (keyof typeof WORDS)[];
   /** Told what is going on. */
   progress?: (doing: string) => void;
 }
@@ -85,13 +87,14 @@ interface Subject {
  * cannot be measured is undefined in its row, which says why; rejects only where a server does not start.
  */
 export async function tradeoffs(options: TradeoffsOptions): Promise<Tradeoff[]> {
-  const { designs, users, seconds, seed, held = HELD, progress = () => {} } = options;
+  const { designs, users, seconds, seed, held = HELD, acts = ACTS, progress = () => {} } = options;
   const rows = designs.map(unmeasured);
   const { path: folder, remove } = temporaryFolder();
   const subjects: Subject[] = [];
+  const stops: (() => Promise<void>)[] = [remove];
   try {
     progress('one server of each design starts');
-    for (const row of rows) subjects.push(await begin(row, folder, seed));
+    for (const row of rows) subjects.push(await begin(row, { folder, seed, stops }));
     await underLoad(subjects, seconds * 1000, progress);
     for (const { design, store, row, cookie, life } of subjects) {
       if (!store) row.storeless = null;
@@ -101,17 +104,13 @@ export async function tradeoffs(options: TradeoffsOptions): Promise<Tradeoff[]> 
       }
     }
   } finally {
-    for (const { life, store } of subjects) {
-      await life.stop();
-      await store?.stop();
-    }
-    await remove();
+    for (const stop of stops.reverse()) await stop();
   }
   for (const row of rows) {
     const { design } = row;
     progress(`${design}: ${held} users sign in`);
     await attempt(row, 'held', async () => bytesHeld(design, held));
-    for (const act of ['crash', 'deploy', 'add'] as const) {
+    for (const act of acts) {
       progress(`${design}: ${WORDS[act]}, ${users} users at work`);
       await attempt(row, act, () => loggedOut(design, act, users, seed));
     }
@@ -120,6 +119,7 @@ export async function tradeoffs(options: TradeoffsOptions): Promise<Tradeoff[]> 
 }
 
 const WORDS = { crash: 'one server of three is killed', deploy: 'each server is restarted', add: 'a server joins' };
+const ACTS = ['crash', 'deploy', 'add'] as const;
 
 function unmeasured(design: string): Tradeoff {
   return {
@@ -150,11 +150,15 @@ async function attempt(
   }
 }
 
-/** A server of its own for a design, with a user who has signed in and put one thing into the cart. */
-async function begin(row: Tradeoff, folder: string, seed: number): Promise<Subject> {
+/** A server of its own for a design, with a user who has signed in and put one thing into the cart. What is to be stopped goes into `stops`. */
+async function begin(
+  row: Tradeoff,
+  { folder, seed, stops }: { folder: string; seed: number; stops: (() => Promise<void>)[] },
+): Promise<Subject> {
   const { design } = row;
   const own = join(folder, design);
   const store = needsStore(card, design) ? await startStore(join(own, 'redis')) : undefined;
+  if (store) stops.push(() => store.stop());
   const life = await beginLife({
     protocol: card.name,
     design,
@@ -166,10 +170,8 @@ async function begin(row: Tradeoff, folder: string, seed: number): Promise<Subje
     settings: { ...settingsFor(card, design, seed, store), users: `${NAME}:${PASSWORD}`, cost: '16' },
     bounds: { connections: 2 * CONNECTIONS },
     origin: String(process.hrtime.bigint()),
-  }).catch(async (error) => {
-    await store?.stop();
-    throw error;
   });
+  stops.push(() => life.stop());
   const first = await ask(life.port, 'POST', '/login', { body: { user: NAME, password: PASSWORD } });
   const given = carried(first) ?? '';
   const put = await ask(life.port, 'PUT', '/cart/tea', { cookie: given, body: { count: 2 } });
