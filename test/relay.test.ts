@@ -553,7 +553,7 @@ describe('ftp', () => {
     // One connection, as was announced.
     await expect(dial(port)).rejects.toThrow('ECONNREFUSED');
     const log = link.log().join('\n');
-    expect(log).toMatch(new RegExp(`${code} [^]*this tap has put its own port ${port} in place of ${data.port}`));
+    expect(log).toMatch(new RegExp(`${code} [\\s\\S]*this tap has put its own port ${port} in place of ${data.port}`));
     expect(log).toMatch(/client:data ──▶ ftp:data connects: the data connection of #\d+/);
     expect(log).toMatch(/DATA "up"/);
     const entries = link.entries.filter(
