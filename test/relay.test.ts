@@ -6,9 +6,12 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Entry, Recorder } from '../src/capture/records.ts';
 import { clockSince } from '../src/capture/trace.ts';
+import { CLIENTS, datagrams } from '../src/lab/relay/datagrams.ts';
 import { type Relay, relay } from '../src/lab/relay/relay.ts';
+import { UNSEEN } from '../src/lab/relay/sights.ts';
 import { eventInWords } from '../src/log/events.ts';
 import { type AnyCard, loadCard } from '../src/protocols/index.ts';
+import { over } from './over.ts';
 import { freePort } from './ports.ts';
 
 const HOST = '127.0.0.1';
@@ -21,7 +24,7 @@ interface Tapped extends Relay {
   says(pattern: RegExp): Promise<void>;
 }
 
-async function tapped(protocol: string, to: number, watched = true): Promise<Tapped> {
+async function tapped(protocol: string, to: number, watched = true, connections = 100): Promise<Tapped> {
   const card = (await loadCard(protocol)) as AnyCard;
   const recorder = new Recorder({ card });
   const clock = clockSince(process.hrtime.bigint());
@@ -31,6 +34,7 @@ async function tapped(protocol: string, to: number, watched = true): Promise<Tap
     at: { host: HOST, port: 0 },
     to: { host: HOST, port: to },
     probes: true,
+    connections,
     clock,
     sink: watched
       ? (trace) => {
@@ -473,6 +477,63 @@ describe('datagrams', () => {
       'THE LINK HEALS, and has swallowed from the client: 1 datagram, 4 bytes; from echo: nothing',
     );
     expect(server.from).toHaveLength(2);
+  });
+});
+
+describe('bounds', () => {
+  test('so many connections and no more: who comes then is reset, until somebody has left', async () => {
+    const server = await upstream();
+    const link = await tapped('tcp-session', server.port, true, 2);
+    const speak = async () => {
+      const socket = await dial(link.port);
+      socket.write('x');
+      return [socket, await server.next()] as const;
+    };
+    const [one, far] = await speak();
+    await speak();
+    const third = net.connect({ port: link.port, host: HOST });
+    expect(await ending(third)).toBe('ECONNRESET');
+    await link.says(/is reset: 2 connections are all that a tap holds/);
+    const closed = Promise.all([over(one), over(far)]);
+    one.end();
+    await heard(far);
+    far.end();
+    one.resume();
+    await closed;
+    // The relay's own halves close in the same turn or the next.
+    await new Promise((turn) => setImmediate(turn));
+    await speak();
+  });
+
+  test('1,024 senders of datagrams are kept in mind, and who was silent longest goes first', async () => {
+    const server = dgram.createSocket('udp4').bind(0, HOST);
+    await once(server, 'listening');
+    const said: string[] = [];
+    const all = new Promise<void>((resolve) => {
+      server.on('message', (bytes) => said.push(String(bytes)) === 2 && resolve());
+    });
+    const table = datagrams({
+      to: { host: HOST, port: server.address().port },
+      sights: UNSEEN,
+      say() {},
+      refused() {},
+      passes: (_from, length) => length === 4,
+    });
+    try {
+      table.hear(Buffer.from('one!'), HOST, 1);
+      for (let port = 2; port <= CLIENTS; port++) table.hear(Buffer.from('many'.repeat(2)), HOST, port);
+      expect(table.clients).toBe(CLIENTS);
+      // The first one has just been heard of again, so it is the second that goes.
+      table.hear(Buffer.from('more'), HOST, 1);
+      table.hear(Buffer.from('new one'), HOST, CLIENTS + 1);
+      expect(table.clients).toBe(CLIENTS);
+      await all;
+      expect(said).toEqual(['one!', 'more']);
+    } finally {
+      table.close();
+      server.close();
+    }
+    expect(table.clients).toBe(0);
   });
 });
 

@@ -386,6 +386,34 @@ describe('what cannot be', () => {
     expect(message).toMatch(/\. Type: (amnesia tap|--pcap) [^\n]+$/);
   });
 
+  test('another machine, and others let in: one line each says what that means, and nobody is dialled unasked', async () => {
+    const args = [
+      'tap',
+      'mqtt',
+      '--listen',
+      '0',
+      '--to',
+      '192.0.2.1:1883',
+      '--allow-remote',
+      '--host',
+      '0.0.0.0',
+      '--expose',
+    ];
+    const { child, ended, prints } = start(args, { env: await newHome(), script });
+    await prints(/Ctrl-C stops it/);
+    child.kill('SIGINT');
+    const { code, out } = await ended;
+    expect(code).toBe(0);
+    expect(out.split('\n').filter((line) => line.startsWith('WARNING'))).toEqual([
+      expect.stringMatching(
+        /^WARNING: this tap listens on 0\.0\.0\.0, reachable through .*127\.0\.0\.1.*: anybody there reaches 192\.0\.2\.1:1883 through it$/,
+      ),
+      expect.stringMatching(
+        /^WARNING: 192\.0\.2\.1:1883 is another machine: all that is said on port \d+ goes there from this one/,
+      ),
+    ]);
+  });
+
   test('a port that is taken: a line, exit code 3', async () => {
     const taken = net.createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void taken.close());

@@ -16,8 +16,8 @@ import { type Line, line } from './line.ts';
 import { redirect } from './redirect.ts';
 import { type Ends, sights, UNSEEN } from './sights.ts';
 
-/** Connections at a time, those of data included. */
-export const CONNECTIONS = 1024;
+/** Connections at a time, unless told otherwise. */
+const CONNECTIONS = 1024;
 
 export interface RelayOptions {
   card: AnyCard;
@@ -31,6 +31,8 @@ export interface RelayOptions {
   clock?: () => number;
   /** Whether the server may be asked, by a connection or a datagram with nothing in it, if it is there. */
   probes: boolean;
+  /** How many it holds at a time, those of data included. */
+  connections?: number;
 }
 
 export interface Relay {
@@ -46,7 +48,15 @@ export interface Relay {
   close(): Promise<void>;
 }
 
-export async function relay({ card, at, to, sink, clock = () => 0, probes }: RelayOptions): Promise<Relay> {
+export async function relay({
+  card,
+  at,
+  to,
+  sink,
+  clock = () => 0,
+  probes,
+  connections = CONNECTIONS,
+}: RelayOptions): Promise<Relay> {
   const seen = sink ? sights(card.calls, sink, clock) : UNSEEN;
   const server = pathOf(to.host, to.port);
   const overTcp = card.transport !== 'udp';
@@ -85,9 +95,9 @@ export async function relay({ card, at, to, sink, clock = () => 0, probes }: Rel
   }
 
   function isFull(near: Socket): boolean {
-    if (lines.size + dialling.size < CONNECTIONS) return false;
+    if (lines.size + dialling.size < connections) return false;
     seen.note(
-      `${pathOf(near.remoteAddress, near.remotePort)} is reset: ${CONNECTIONS} connections are all that a tap holds`,
+      `${pathOf(near.remoteAddress, near.remotePort)} is reset: ${connections} connections are all that a tap holds`,
     );
     return true;
   }
@@ -148,7 +158,7 @@ export async function relay({ card, at, to, sink, clock = () => 0, probes }: Rel
 
   /** A data connection has come; `by` waits for it at `port`. */
   function data(by: Side, port: number, come: Socket, { client, server }: Ends, control: Socket): void {
-    if (lines.size + dialling.size >= CONNECTIONS) return void come.resetAndDestroy();
+    if (lines.size + dialling.size >= connections) return void come.resetAndDestroy();
     const waits = by === 'server' ? { host: to.host, port } : { host: control.remoteAddress ?? '', port };
     dialling.add(come);
     const gone = dial(waits, by === 'server' ? come.remoteAddress : undefined);
