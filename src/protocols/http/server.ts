@@ -144,7 +144,12 @@ export function serveFrom(house: House) {
       setImmediate(close, line, path, status);
     });
 
-    keeper.attach({ say: guests.say, hangUp: guests.hangUp, does: (to, deed) => void respond(to, deed) });
+    keeper.attach({
+      say: guests.say,
+      hangUp: guests.hangUp,
+      // Signing takes time, and what needs none waits for nothing.
+      does: (to, deed) => (deed.sign ? void said(deed).then((answer) => respond(to, answer)) : respond(to, deed)),
+    });
 
     function take(line: Line, path: Path, heard: Heard, response: ServerResponse): void {
       if (line.waiting.length >= PIPELINED) return void line.stream.destroy();
@@ -171,8 +176,7 @@ export function serveFrom(house: House) {
       if (full) guests.hold(path, full);
     }
 
-    async function respond(to: Path, deed: Deed): Promise<void> {
-      const { headers, body, status } = deed.sign ? await said(deed) : deed;
+    function respond(to: Path, { headers, body, status }: Deed | Response): void {
       const line = lines.get(to);
       if (!line?.asked) return;
       const { response } = line.asked;
