@@ -13,7 +13,7 @@ const MAY: Record<string, string[]> = {
   'src/wire': [],
   'src/bounds': ['src/wire'],
   'src/served': ['src/wire'],
-  'src/sockets': [],
+  'src/sockets': ['src/wire'],
   'src/protocols': ['src/wire', 'src/bounds', 'src/served', 'src/sockets', 'src/beside'],
   'src/beside': ['src/protocols'],
   'src/capture': ['src/wire', 'src/bounds', 'src/protocols'],

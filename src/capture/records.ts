@@ -669,7 +669,12 @@ export class Recorder {
       this.keepWithin(stream, nth, message.length);
     }
     const { fresh } = unseen(stream, trace.way, lump);
-    if (fresh.length > 0) add(this.explain(fresh, side, over, conversation, stream, stream.lost[trace.way]));
+    if (fresh.length > 0) {
+      const shown = this.explain(fresh.subarray(0, LUMP), side, over, conversation, stream, stream.lost[trace.way]);
+      const rest = shown.fields.at(-1);
+      if (rest) rest.end += fresh.length - shown.length;
+      add({ ...shown, length: fresh.length });
+    }
   }
 
   /** Lets go of the oldest packets when all that are kept have too many bytes: a flood of large ones would fill the memory. */
@@ -871,6 +876,8 @@ const SHORTEST = 6;
 const LONGEST = 1024;
 /** How much of what is no message is kept, in bytes, until its end is here. */
 const MENDED = 65_536;
+/** How much is shown of a chunk that is no message, in bytes: of a stream that nobody understands the beginning says it all. */
+const LUMP = 4096;
 
 /** Packets per direction, conversations and names that are kept in mind: a server that runs for days is logged in bounds. */
 const WINDOW = 1024;

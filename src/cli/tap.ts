@@ -112,7 +112,10 @@ export async function tap(protocol: string, options: TapOptions): Promise<number
     await untilStopped({
       signal: signals.come,
       keys: keys ? { c: () => link?.cut(), s: () => link?.silence(), h: () => link?.heal() } : undefined,
-      fault: () => link?.fault(),
+      fault() {
+        const error = link?.fault();
+        return file?.fault() ?? (error && whyNot(error, { ...at, port: link?.port ?? at.port }));
+      },
     });
     return EXIT.asClaimed;
   } finally {
@@ -254,6 +257,7 @@ async function capture(path: string, title: string, card: AnyCard, most: number)
   }
   let written = writeSync(fd, head);
   let isFull = false;
+  let fault: LifeError | undefined;
   return {
     /** Says whether the file is full since this entry. */
     add(entry: Entry, notes: readonly Note[]): boolean {
@@ -262,9 +266,17 @@ async function capture(path: string, title: string, card: AnyCard, most: number)
       isFull = written + bytes.length > most;
       const gap =
         isFull && 'row' in entry ? add({ t_ns: entry.t_ns, arm: entry.arm, row: entry.row, is: 'gap' }) : bytes;
-      written += writeSync(fd, gap);
+      try {
+        written += writeSync(fd, gap);
+      } catch (error) {
+        const why = `${path} cannot be written any more (${(error as Error).message}): make room, or name another file`;
+        fault = new LifeError(why, false, error);
+        isFull = true;
+        return false;
+      }
       return isFull;
     },
+    fault: () => fault,
     close: () => closeSync(fd),
   };
 }

@@ -6,6 +6,7 @@ import type { RunHeader } from '../capture/run.ts';
 import { printable } from '../wire/printable.ts';
 import { eventInWords, noteInWords } from './events.ts';
 import { mermaidMarkdown } from './mermaid.ts';
+import { asMarkdown } from './text.ts';
 
 export interface Report {
   header: RunHeader;
@@ -14,8 +15,8 @@ export interface Report {
 }
 
 export function markdown({ header, title, arms }: Report): string {
-  const parts = [`# ${escaped(title)}`];
-  if (header.verdict) parts.push(`**${header.verdict}**${header.because ? `: ${escaped(header.because)}` : ''}`);
+  const parts = [`# ${asMarkdown(title)}`];
+  if (header.verdict) parts.push(`**${header.verdict}**${header.because ? `: ${asMarkdown(header.because)}` : ''}`);
   parts.push(answers(arms), ...changes(arms), mermaidMarkdown('The messages', arms).trimEnd());
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }
@@ -35,11 +36,11 @@ function answers(arms: Report['arms']): string {
   });
   const [first] = steps;
   if (!first || first.names.size === 0) return '';
-  const heads = arms.map(({ entries: [begin] }) => (begin?.is === 'arm' ? begin.name : 'answer'));
+  const heads = arms.map(({ entries: [begin] }) => (begin?.is === 'arm' ? asMarkdown(begin.name) : 'answer'));
   const rows = [...first.names].map(([step, name]) => {
-    const cells = steps.map(({ given }) => escaped(given.get(step) ?? 'no answer'));
+    const cells = steps.map(({ given }) => asMarkdown(given.get(step) ?? 'no answer'));
     const same = cells.every((cell) => cell === cells[0]);
-    return `| ${step} | ${escaped(name)} | ${cells.map((cell) => (same ? cell : `**${cell}**`)).join(' | ')} |`;
+    return `| ${step} | ${asMarkdown(name)} | ${cells.map((cell) => (same ? cell : `**${cell}**`)).join(' | ')} |`;
   });
   return [`| | step | ${heads.join(' | ')} |`, `|---|---|${heads.map(() => '---|').join('')}`, ...rows].join('\n');
 }
@@ -48,22 +49,19 @@ function answers(arms: Report['arms']): string {
 function changes(arms: Report['arms']): string[] {
   return arms.flatMap(({ entries, ledger }) =>
     ledger.accounts.map(({ cut, outcomes }) => {
-      const what = escaped(
+      const what = asMarkdown(
         eventInWords(entries.find((entry) => 'row' in entry && entry.row === cut.row) ?? { ...cut, t_ns: 0, arm: 0 }) ??
           '',
       );
-      const fates = outcomes.map(({ subject, known, fate }) => `- **${fate}** \`${code(subject)}\`: ${escaped(known)}`);
+      const fates = outcomes.map(
+        ({ subject, known, fate }) => `- **${fate}** \`${code(subject)}\`: ${asMarkdown(known)}`,
+      );
       const lost = [...ledger.notes].flatMap(([row, notes]) =>
-        notes.filter(({ word }) => word === 'LOST').map((note) => `- #${row} ${escaped(noteInWords(note))}`),
+        notes.filter(({ word }) => word === 'LOST').map((note) => `- #${row} ${asMarkdown(noteInWords(note))}`),
       );
       return [`**#${cut.row}** ${what}`, '', ...fates, ...lost].join('\n').trimEnd();
     }),
   );
-}
-
-/** What peers said is text, whatever it looks like: no table is broken by it, no link or tag made of it. */
-function escaped(text: string): string {
-  return printable(text, 400).replace(/[\\`*_{}[\]<>#|&~!]/g, (character) => `&#${character.codePointAt(0)};`);
 }
 
 function code(text: string): string {

@@ -4,6 +4,7 @@ import type { Ledger } from '../capture/ledger.ts';
 import type { CutRow, Entry, LinkRow, PacketRow } from '../capture/records.ts';
 import { drawn } from '../wire/printable.ts';
 import { armInWords, eventInWords, linkInWords, noteInWords } from './events.ts';
+import { asMarkdown } from './text.ts';
 
 /** Longest text on an arrow: a diagram is no wider for a long answer. */
 const LONGEST = 72;
@@ -117,7 +118,7 @@ export function mermaidMarkdown(title: string, arms: readonly { entries: readonl
   const parts = arms.map(({ entries, ledger }) => {
     const [first] = entries;
     const heading = first?.is === 'arm' ? armInWords(first) : 'as it was served';
-    return `### ${heading}\n\n\`\`\`mermaid\n${mermaid(entries, ledger)}\`\`\`\n`;
+    return `### ${asMarkdown(heading)}\n\n\`\`\`mermaid\n${mermaid(entries, ledger)}\`\`\`\n`;
   });
   return `## ${title}\n\n${parts.join('\n')}`;
 }

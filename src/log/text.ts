@@ -1,7 +1,7 @@
 // Lines of styled text, laid out for a width. Colour and drawing characters are decided here, and only here.
 
 import { eastAsianWidth } from 'get-east-asian-width';
-import { drawn } from '../wire/printable.ts';
+import { drawn, printable } from '../wire/printable.ts';
 
 /** Eight at most, and none that a reader needs: letters and words say the same. */
 export type Style = 'plain' | 'dim' | 'bold' | 'good' | 'bad' | 'warn' | 'life' | 'mark';
@@ -162,4 +162,9 @@ function fitting(text: string, room: number): string {
     part += character;
   }
   return part;
+}
+
+/** What peers said is text, whatever it looks like: no table is broken by it, no heading, link or tag made of it. */
+export function asMarkdown(text: string): string {
+  return printable(text, 400).replace(/[\\`*_{}[\]<>#|&~!]/g, (character) => `&#${character.codePointAt(0)};`);
 }

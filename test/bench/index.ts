@@ -1,4 +1,4 @@
-// `npm run bench [-- udp dns ftp mqtt http websocket tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
+// `npm run bench [-- udp dns ftp mqtt http websocket tap tcp disk memory restart start durability]`: the figures, measured here and now. Ratios only mean
 // something side by side in one run; rates are this machine's.
 
 import { execFile } from 'node:child_process';
@@ -20,6 +20,7 @@ import { datagrams, frames } from './load.ts';
 import { mqtt } from './mqtt.ts';
 import { mqttDurability } from './mqtt-durability.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
+import { tap } from './tap.ts';
 import { websocket } from './websocket.ts';
 
 const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
@@ -47,6 +48,7 @@ const BENCHES: Record<string, (folder: string) => Promise<boolean[]>> = {
   mqtt,
   http,
   websocket,
+  tap,
 
   async tcp(folder) {
     const contenders = [

@@ -70,6 +70,7 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     ['serve dns --root .', '--root means nothing to dns/plain', 'amnesia serve dns/plain'],
     ['serve dns/cookie --secret 00', '--secret means nothing to dns/cookie', 'amnesia serve dns/cookie'],
     ['serve ftp --rate 5', '--rate is for datagrams', 'amnesia serve ftp/memory'],
+    ['tap', 'tap needs a protocol', 'amnesia tap mqtt --listen 1884 --to 127.0.0.1:1883'],
     ['explain', 'explain needs the number of a row', 'amnesia explain 5'],
     ['explain first', 'explain takes one whole number from 1 on', 'amnesia explain --help'],
   ])('amnesia %s', async (typed, says, advice) => {
@@ -156,7 +157,7 @@ describe('amnesia litmus udp-echo', () => {
 
 describe('help and completion', () => {
   test('every command has a help text with a description for each of its options', async () => {
-    for (const command of ['demo', 'serve']) {
+    for (const command of ['demo', 'serve', 'tap']) {
       const { code, out } = await amnesia([command, '--help'], { env });
       expect(code).toBe(0);
       expect(out).toContain(`amnesia ${command} <protocol>`);
@@ -201,6 +202,7 @@ describe('help and completion', () => {
       'tcp-session/disk',
       'tcp-session/shared',
     ]);
+    expect(await complete('tap', 'tcp')).toEqual(['tcp-session']);
     expect(await complete('demo', 'udp-echo', '--cut', '')).toEqual([
       'kill',
       'forget',

@@ -91,13 +91,20 @@ test('what a peer says makes no heading, table cell, link or tag of a report', a
   const arms = run.arms.map(({ entries, ledger }) => ({
     ledger,
     entries: entries.map((entry) =>
-      entry.is === 'answer' ? { ...entry, answer: '# a | b [c](http://x) <img> `d` ~e~\n\u001b' } : entry,
+      // A file of records may come from anybody, and its arms be called anything.
+      entry.is === 'arm'
+        ? { ...entry, name: '<b>|\n\u001b' as never, at: '<img>\n# a\u001b' }
+        : entry.is === 'answer'
+          ? { ...entry, answer: '# a | b [c](http://x) <img> `d` ~e~\n\u001b' }
+          : entry,
     ),
   }));
-  const report = markdown({ header: run.header, title: 't', arms }).split('## The messages')[0] ?? '';
+  const whole = markdown({ header: run.header, title: 't', arms });
+  expect(whole).not.toMatch(/<img>|<b>|^# a/m);
+  expect(whole).not.toContain('\u001b');
+  expect(whole).toContain('“&#60;img&#62;&#92;x0a&#35; a&#92;x1b”');
+  const report = whole.split('## The messages')[0] ?? '';
   expect(report).toContain(
     '&#35; a &#124; b &#91;c&#93;(http://x) &#60;img&#62; &#96;d&#96; &#126;e&#126;&#92;x0a&#92;x1b',
   );
-  expect(report).not.toContain('<img>');
-  expect(report).not.toContain('\u001b');
 });

@@ -63,13 +63,14 @@ export function datagrams({ to, sights, say, refused, passes }: DatagramOptions)
       sights.link('client', 'refused', client.ends);
       refused();
     });
-    socket.connect(to.port, to.host, () => {
+    socket.once('connect', () => {
       const own = socket.address();
       client.ends.client = pathOf(own.address, own.port);
       const { waiting = [] } = client;
       client.waiting = undefined;
       for (const bytes of waiting) forward(client, bytes);
     });
+    socket.connect(to.port, to.host);
     return client;
   }
 

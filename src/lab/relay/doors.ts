@@ -70,10 +70,12 @@ export function door({ over, to, sights, probes, open, shut, failed }: DoorOptio
     refused,
     look() {
       if (!probes || is !== 'open') return undefined;
-      looking ??= asks().then((takes) => {
-        looking = undefined;
-        if (!takes) refused();
-      });
+      looking ??= asks()
+        .then((takes) => {
+          looking = undefined;
+          if (!takes) refused();
+        })
+        .catch(failed);
       return looking;
     },
     get isShut() {
