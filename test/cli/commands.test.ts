@@ -47,7 +47,6 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     ['fleet http/memory --act store', 'has no shared store to lose', 'amnesia fleet http/redis'],
     ['fleet http/memory --act quake', 'Given: "quake"', 'amnesia fleet --help'],
     ['fleet http/memory --users 0', '--users takes one whole number from 1 to 5000', 'amnesia fleet --help'],
-    ['serve balancer', 'no server is listed', '--to 127.0.0.1:8001,127.0.0.1:8002'],
     ['demo udp-echo --step', 'there is no keyboard here', 'amnesia demo --help'],
     ['demo udp-echo --json --predict', '--predict is for a person', 'amnesia demo --help'],
     ['litmus tcp-session udp', 'there is no protocol "udp"', 'amnesia list'],
@@ -119,6 +118,8 @@ describe('amnesia list', () => {
       ['ftp', 'tcp', ['memory', 'carried']],
       ['mqtt', 'tcp', ['memory', 'disk', 'redis', 'aedes', 'aedes-level', 'aedes-redis']],
       ['http', 'tcp', ['memory', 'store', 'redis', 'careless', 'token', 'rolled', 'hybrid']],
+      ['balancer', 'tcp', ['round-robin', 'cookie', 'address', 'hash']],
+      ['websocket', 'tcp', ['memory', 'resume', 'redis']],
     ]);
     expect((await amnesia(['list', '--ascii'], { env })).out).toMatch(/^[\n -~]+$/);
   });

@@ -254,6 +254,13 @@ describe('what cannot be: one line that says what to do, exit code 3, no stack',
     socket.destroy();
   });
 
+  test('a balancer with nobody behind it', async () => {
+    const { code, out, err } = await amnesia(['serve', 'balancer', '--port', '0'], { env: await newHome(), script });
+    expect({ code, out }).toEqual({ code: 3, out: '' });
+    lineOf(err);
+    expect(err).toContain('no server is listed');
+  });
+
   test('the state folder cannot be made', async () => {
     const { code, err } = await amnesia(
       ['serve', 'tcp-session/disk', '--port', '0', '--state-dir', join(ROOT, 'package.json')],
