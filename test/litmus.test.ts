@@ -533,7 +533,8 @@ describe('what follows from the cuts', () => {
     [{ forget: 'broken', path: 'untouched', kill: 'untouched', store: 'broken' }, 'a name', 'unknown'],
     [{ forget: 'untouched', path: 'untouched', kill: 'untouched' }, 'nothing', 'unknown'],
     [{ forget: 'untouched', path: 'untouched', kill: 'untouched', swap: 'broken' }, 'nothing', 'unknown'],
-    [{ forget: 'untouched', path: 'broken', kill: 'untouched', swap: 'untouched' }, 'unknown', 'nobody'],
+    // Nobody remembers anything, and yet who comes from elsewhere is somebody else.
+    [{ forget: 'untouched', path: 'broken', kill: 'untouched', swap: 'untouched' }, 'the path', 'nobody'],
     [{}, 'unknown', 'unknown'],
   ])('%j: filed under %s, held by %s', (verdicts, filedUnder, heldBy) => {
     expect(derive(results(verdicts))).toEqual({ filedUnder, heldBy });

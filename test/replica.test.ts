@@ -307,6 +307,85 @@ with_(
   },
 );
 
+describe('what only asks', () => {
+  const asking = { rules: { ...rules, asks: (message: string) => message === '?' || message === '+' } };
+  const entries = ({ control }: Instance) => control.asked.filter((each) => each === 'append').length;
+
+  with_('makes no entry, and knows all that anybody was answered before it was asked', async () => {
+    const name = fresh();
+    const [one, two] = [await instance(name, 'it/1', asking), await instance(name, 'it/2', asking)];
+    const before = entries(two);
+    let words = '';
+    for (let nth = 1; nth <= 100; nth++) {
+      words += `${nth === 1 ? '' : ','}${nth}`;
+      one.keeper.hear('a', [`=${nth}`]);
+      await one.says(`a: noted ${nth};`);
+      two.keeper.hear('b', ['?']);
+      await two.keeper.settled();
+      expect(two.said.at(-1)).toBe(`b: ${words} 0;`);
+    }
+    expect(entries(two)).toBe(before);
+  });
+
+  with_('goes the way of all others when it changes something all the same', async () => {
+    const name = fresh();
+    const [one, two] = [await instance(name, 'it/1', asking), await instance(name, 'it/2', asking)];
+    for (let nth = 0; nth < 50; nth++) [one, two][nth % 2]?.keeper.hear('a', ['+']);
+    await Promise.all([one.keeper.settled(), two.keeper.settled()]);
+    const answers = [...one.said, ...two.said].join('').match(/\d+/g) ?? [];
+    expect(answers.map(Number).sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_none, nth) => nth + 1));
+    await vi.waitFor(() => expect([one.keeper.state.count, two.keeper.state.count]).toEqual([50, 50]));
+  });
+
+  with_('is answered in the order in which one peer spoke, whatever stands before and behind it', async () => {
+    const one = await instance(fresh(), 'it/1', asking);
+    one.keeper.hear('a', ['?']);
+    one.keeper.hear('a', ['=x']);
+    one.keeper.hear('a', ['?']);
+    one.keeper.hear('a', ['=y', '?']);
+    await one.keeper.settled();
+    expect(one.said.join('').replaceAll('a: ', '')).toBe(' 0;noted x;x 0;noted y;x,y 0;');
+  });
+
+  with_('waits for the store, and is answered when that is back; who has gone meanwhile is not', async () => {
+    const name = fresh();
+    const one = await instance(name, 'it/1', asking);
+    one.keeper.hear('a', ['=x']);
+    await one.says('a: noted x;');
+    one.keeper.hear('b', ['=y']);
+    await one.says('b: noted y;');
+    one.control.cutOff();
+    one.keeper.hear('a', ['?']);
+    one.keeper.hear('b', ['?']);
+    one.keeper.part('b');
+    await vi.waitFor(() => expect(one.told).toHaveLength(1));
+    expect(one.said).toEqual(['a: noted x;', 'b: noted y;']);
+    one.control.cut = false;
+    await one.says('a: x,y 0;');
+    await one.keeper.settled();
+    expect(one.said).toHaveLength(3);
+  });
+
+  with_('who has waited too long is told so, where the protocol has a word for it', async () => {
+    const one = await instance(fresh(), 'it/1', { rules: { ...asking.rules, impatient: true } });
+    one.keeper.hear('a', ['=x']);
+    await one.says('a: noted x;');
+    one.control.cutOff();
+    one.keeper.hear('a', ['?']);
+    await one.says('a: (hangs up)');
+    expect(one.said).toEqual(['a: noted x;', 'a: unavailable;', 'a: (hangs up)']);
+    one.control.cut = false;
+    one.keeper.hear('c', ['?']);
+    await vi.waitFor(
+      () => {
+        one.keeper.hear('d', ['?']);
+        expect(one.said).toContain('d: x 0;');
+      },
+      { timeout: 10_000, interval: 50 },
+    );
+  });
+});
+
 describe('nothing is said before the store has it', () => {
   with_('not before its answer, also when it can be read back already', async () => {
     const name = fresh();

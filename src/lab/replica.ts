@@ -4,6 +4,9 @@
 // What was heard is shared, not what was decided: an instance cannot decide on a state that others are changing meanwhile. Nothing
 // is said before the stream has what it answers, so an answer promises what the store promises. A takeover, or a message for somebody
 // on another instance, needs no code: the entry reaches whoever the action is for.
+//
+// What only asks is not shared. It is answered once this instance has read as far as the stream had come when it was asked (what Raft
+// calls a read index, §6.4 of Ongaro's thesis), so that an answer never knows less than any that was given before the question.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
@@ -47,6 +50,8 @@ export interface Link {
   append(text: string, counts: boolean): Promise<boolean>;
   /** Some of the entries after that number; waits for one, so many milliseconds. */
   read(after: number, patience: number): Promise<Numbered[]>;
+  /** The number of the last entry; undefined when there is no stream any more. */
+  reach(): Promise<number | undefined>;
   /** The text of one entry, undefined where it has been trimmed or never was. */
   entry(number: number): Promise<string | undefined>;
   exists(): Promise<boolean>;
@@ -109,6 +114,16 @@ interface Item {
   text: string;
 }
 
+/** A message that only asks, and waits until this instance knows enough. */
+interface Question<M> {
+  /** Whose it is, as all instances know it. */
+  from: Path;
+  message: M;
+  since: number;
+  /** The last entry of the stream when that was looked up after it was asked; undefined until then. */
+  reach?: number;
+}
+
 interface Sent {
   nth: number;
   items: Item[];
@@ -148,6 +163,8 @@ const TOO_MUCH = 1 << 17;
 const MOST = 4 << 20;
 /** One entry takes no more than this, in characters; what is heard beyond it goes into the next one. */
 const ENTRY = 1 << 18;
+/** What a question counts for among the characters that wait. */
+const QUESTION = 256;
 
 /** The stream is not the one that was followed: it has been wiped, or trimmed beyond what was read. */
 class LostTrack extends Error {}
@@ -181,7 +198,10 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   private waitingSince: number | undefined;
   /** Entries made and not yet read back, in order. */
   private sent: Sent[] = [];
-  /** Characters in both. */
+  /** Asked, and not yet answered, in order. */
+  private questions: Question<M>[] = [];
+  private looking = false;
+  /** Characters in all of them. */
   private pending = 0;
   private sending = false;
   private scheduled = false;
@@ -265,7 +285,13 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     if (messages.length === 0) return undefined;
     const known = this.introduced(from, messages[0]);
     if (known === undefined) return undefined;
-    this.put({ is: 'hear', from: known, messages }, known);
+    if (this.onlyAsks(known, messages)) this.ask(known, messages);
+    else {
+      // What one peer says is heard in order.
+      for (const { message } of this.withdrawn(known))
+        this.put({ is: 'hear', from: known, messages: [message] }, known);
+      this.put({ is: 'hear', from: known, messages }, known);
+    }
     return this.pending > TOO_MUCH ? new Promise((resolve) => this.held.push(resolve)) : undefined;
   }
 
@@ -280,6 +306,82 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     this.answers.endTurn();
     for (const each of this.answers.ready()) act(each, this.mouth);
     return true;
+  }
+
+  /** Whether these may be decided here. Not while the same peer waits for the others to hear it. */
+  private onlyAsks(known: Path, messages: readonly M[]): boolean {
+    const { asks } = this.options.rules;
+    if (!asks || !messages.every((message) => asks(message))) return false;
+    const isTheirs = ({ path }: Item) => path === known;
+    return !this.waiting.some(isTheirs) && !this.sent.some(({ items }) => items.some(isTheirs));
+  }
+
+  private ask(from: Path, messages: readonly M[]): void {
+    const since = performance.now();
+    for (const message of messages) this.questions.push({ from, message, since });
+    this.pending += QUESTION * messages.length;
+    this.schedule();
+  }
+
+  /** Takes back what somebody has asked and was not answered yet. */
+  private withdrawn(from: Path): Question<M>[] {
+    if (this.questions.length === 0) return [];
+    const theirs = this.questions.filter((each) => each.from === from);
+    if (theirs.length > 0) this.questions = this.questions.filter((each) => each.from !== from);
+    this.pending -= QUESTION * theirs.length;
+    return theirs;
+  }
+
+  /** Looks up how far the stream has come, once for all that was asked until now. */
+  private async look(): Promise<void> {
+    const { link } = this;
+    if (!link || this.looking) return;
+    this.looking = true;
+    try {
+      for (;;) {
+        const fresh = this.questions.filter(({ reach }) => reach === undefined);
+        if (fresh.length === 0) break;
+        const reach = await link.reach();
+        if (reach === undefined) throw new LostTrack('the stream is not there any more');
+        for (const question of fresh) question.reach = reach;
+        this.isBack();
+        this.act(() => this.answerQuestions());
+      }
+    } catch (error) {
+      if (error instanceof Mistake) throw error.cause;
+      this.fault ??= error;
+      link.close();
+    } finally {
+      this.looking = false;
+      if (this.link && this.link !== link) this.schedule();
+    }
+  }
+
+  /** Decides on what was asked and can be answered by now. */
+  private answerQuestions(): void {
+    const { rules, world, observe } = this.options;
+    const { common } = this;
+    for (
+      let first = this.questions[0];
+      first?.reach !== undefined && first.reach <= this.last;
+      first = this.questions[0]
+    ) {
+      this.questions.shift();
+      this.pending -= QUESTION;
+      const { from, message } = first;
+      const path = this.ours(from);
+      // Whoever has gone meanwhile, or was told good-bye, is not answered.
+      if (path === undefined || common.leaving.has(from)) continue;
+      const here = worldOf(Math.max(common.at, world.now()), world.name());
+      const decision = rules.decide(common.state, message, from, here);
+      if (decision.events.length > 0) {
+        this.put({ is: 'hear', from, messages: [message] }, from);
+        continue;
+      }
+      this.newcomers.delete(from);
+      if (observe) this.heard.next(path);
+      for (const action of decision.actions) this.plan(action);
+    }
   }
 
   learn(from: Path, outcome: O): void {
@@ -333,6 +435,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     this.closing = true;
     // Nothing of this was answered, and nobody is there any more to be answered.
     this.waiting = [];
+    this.questions = [];
     this.pending = this.sent.reduce((sum, { text }) => sum + text.length, 0);
     const { link } = this;
     for (const timer of this.timers) clearInterval(timer);
@@ -393,7 +496,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
 
   /** Whether the store has not answered for so long that nobody should begin to wait for it. */
   private isDown(): boolean {
-    const since = this.lostSince ?? this.sent[0]?.since ?? this.waitingSince;
+    const since = this.lostSince ?? this.sent[0]?.since ?? this.waitingSince ?? this.questions[0]?.since;
     return since !== undefined && performance.now() - since > PATIENCE;
   }
 
@@ -412,6 +515,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     for (const [known, { path, message, since }] of this.newcomers) {
       if (performance.now() - since <= PATIENCE) break;
       this.disown(path, known);
+      this.withdrawn(known);
       const isTheirs = ({ path }: Item) => path === known;
       this.drop(this.waiting, isTheirs);
       if (this.waiting.length === 0) this.waitingSince = undefined;
@@ -443,12 +547,13 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   }
 
   private schedule(): void {
-    if (this.scheduled || this.sending) return;
+    if (this.scheduled || (this.sending && this.looking)) return;
     this.scheduled = true;
     // Whatever else arrives in this turn of the loop, from anybody, shares the entry.
     setImmediate(() => {
       this.scheduled = false;
       void this.send();
+      void this.look();
     });
   }
 
@@ -541,7 +646,10 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
         this.link = link;
         this.steadySince = performance.now();
         if (this.pending === 0) this.isBack();
+        // Another store may stand elsewhere: what was looked up in the one before says nothing of it.
+        for (const question of this.questions) delete question.reach;
         void this.send();
+        void this.look();
         void this.beat();
         await this.read(link);
       } catch (error) {
@@ -616,6 +724,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     this.waiting = [];
     this.waitingSince = undefined;
     this.sent = [];
+    this.questions = [];
     this.pending = 0;
     this.nth = 0;
     this.instance = named(this.options.who);
@@ -627,9 +736,17 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   private takeAll(entries: readonly Numbered[]): void {
     for (const [index, { number }] of entries.entries())
       if (number !== this.last + 1 + index) throw new LostTrack('entries were trimmed before they were read');
-    try {
+    this.act(() => {
       for (const entry of entries) this.take(entry);
       this.setAlarm();
+      this.answerQuestions();
+    });
+  }
+
+  /** Decides, carries out what was decided for peers of this instance, and lets those go on who waited for that. */
+  private act(decide: () => void): void {
+    try {
+      decide();
       this.answers.endTurn();
       for (const each of this.answers.ready()) act(each, this.mouth);
     } catch (error) {

@@ -76,6 +76,12 @@ export interface Rules<S, M, E extends Json, D = never, O extends Json = never> 
    * decides on such a message by itself, whether or not their store is there.
    */
   alone?(message: M, from: Path, world: World): Decision<M, E, D> | undefined;
+  /**
+   * Whether this message may only ask. Of several instances, the one that hears it then decides on it by itself, as soon as it knows
+   * all that any of them had heard when it was asked; what would change anything all the same goes the way of all others. Such a
+   * message must own its bytes: it is kept meanwhile.
+   */
+  asks?(message: M): boolean;
   facts(state: S): Facts;
 }
 

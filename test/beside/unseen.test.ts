@@ -53,10 +53,10 @@ test('what the cuts do not say stays unknown', () => {
     filedUnder: 'unknown',
     heldBy: 'unknown',
   });
-  // A forget that was tried and told nothing is not made up for by another cut.
+  // A forget that was tried and told nothing is not made up for by another cut; what a kill takes the process held.
   expect(found({ forget: 'unknown', path: 'untouched', kill: 'broken', swap: 'broken' })).toEqual({
     filedUnder: 'unknown',
-    heldBy: 'unknown',
+    heldBy: 'the process',
   });
 });
 

@@ -122,6 +122,17 @@ function link(
       return (found?.[0]?.[1] ?? []).map(numbered);
     },
 
+    async reach() {
+      const told = (await writing.xinfo('STREAM', stream).catch((error: Error) => {
+        if (/no such key/i.test(error.message)) return [];
+        throw error;
+      })) as unknown[];
+      const id = told[told.indexOf('last-generated-id') + 1];
+      return typeof id === 'string' && told.includes('last-generated-id')
+        ? numbered([id, ['e', '']]).number
+        : undefined;
+    },
+
     async entry(number) {
       const [found] = await reading.xrange(stream, `0-${number}`, `0-${number}`);
       return found && numbered(found).text;

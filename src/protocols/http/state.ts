@@ -162,6 +162,9 @@ export function rulesFor(held: Held, given: Given = {}, limits: Limits = LIMITS)
 
     outlives: (state) => ({ ...state, tries: new Map(), ...(held.keys === 'fleeting' ? { keys: new Map() } : {}) }),
 
+    // A server-side cursor goes on by being read, and goes the way of all changes.
+    asks: (message) => message.type === 'request' && (message.method === 'GET' || message.method === 'HEAD'),
+
     // Everybody who waits is told, and may come back.
     impatient: true,
     unavailable: (message, to) => {
