@@ -4,12 +4,12 @@ import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { EXAMPLE_ZONE } from '../../src/served/example.zone.ts';
 import { needs } from '../peers.ts';
+import { freePort } from '../ports.ts';
 import { messageFor, TYPES, walk, wireName, zoneOf } from './ask.ts';
 import { type RandomZone, randomZone } from './random-zone.ts';
 
@@ -91,10 +91,7 @@ function meaning(message: Buffer) {
 async function serve(nsd: string, zones: readonly RandomZone[]): Promise<number> {
   const { path, remove } = await temporaryFolder();
   onTestFinished(remove);
-  const probe = dgram.createSocket('udp4').bind(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
+  const port = await freePort();
   await Promise.all(zones.map(({ origin, text }) => writeFile(join(path, `${origin}zone`), text)));
   const config = join(path, 'nsd.conf');
   await writeFile(
