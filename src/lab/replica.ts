@@ -120,7 +120,8 @@ interface Question<M> {
   from: Path;
   message: M;
   since: number;
-  /** The last entry of the stream when that was looked up after it was asked; undefined until then. */
+  /** The connection on which the end of the stream was looked up for it, and the last entry, once that is known. */
+  link?: Link;
   reach?: number;
 }
 
@@ -200,7 +201,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   private sent: Sent[] = [];
   /** Asked, and not yet answered, in order. */
   private questions: Question<M>[] = [];
-  private looking = false;
+  private lookScheduled = false;
   /** Characters in all of them. */
   private pending = 0;
   private sending = false;
@@ -320,7 +321,17 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     const since = performance.now();
     for (const message of messages) this.questions.push({ from, message, since });
     this.pending += QUESTION * messages.length;
-    this.schedule();
+    this.scheduleLook();
+  }
+
+  private scheduleLook(): void {
+    if (this.lookScheduled) return;
+    this.lookScheduled = true;
+    // Whatever else is asked in this turn of the loop, by anybody, shares the look-up.
+    setImmediate(() => {
+      this.lookScheduled = false;
+      void this.look();
+    });
   }
 
   /** Takes back what somebody has asked and was not answered yet. */
@@ -332,28 +343,27 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     return theirs;
   }
 
-  /** Looks up how far the stream has come, once for all that was asked until now. */
+  /** Looks up how far the stream has come, once for all that was asked until now. The next look need not wait for this one. */
   private async look(): Promise<void> {
     const { link } = this;
-    if (!link || this.looking) return;
-    this.looking = true;
+    const fresh = link ? this.questions.filter((question) => question.link !== link) : [];
+    if (!link || fresh.length === 0) return;
+    for (const question of fresh) {
+      question.link = link;
+      delete question.reach;
+    }
     try {
-      for (;;) {
-        const fresh = this.questions.filter(({ reach }) => reach === undefined);
-        if (fresh.length === 0) break;
-        const reach = await link.reach();
-        if (reach === undefined) throw new LostTrack('the stream is not there any more');
-        for (const question of fresh) question.reach = reach;
-        this.isBack();
-        this.act(() => this.answerQuestions());
-      }
+      const reach = await link.reach();
+      if (reach === undefined) throw new LostTrack('the stream is not there any more');
+      // What another connection has said of another store, perhaps, says nothing of this one.
+      for (const question of fresh) if (question.link === link) question.reach = reach;
+      this.isBack();
+      this.act(() => this.answerQuestions());
     } catch (error) {
       if (error instanceof Mistake) throw error.cause;
-      this.fault ??= error;
+      // Whoever follows the stream opens another connection, and looks again.
+      if (this.link === link) this.fault ??= error;
       link.close();
-    } finally {
-      this.looking = false;
-      if (this.link && this.link !== link) this.schedule();
     }
   }
 
@@ -361,6 +371,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   private answerQuestions(): void {
     const { rules, world, observe } = this.options;
     const { common } = this;
+    const now = Math.max(common.at, world.now());
     for (
       let first = this.questions[0];
       first?.reach !== undefined && first.reach <= this.last;
@@ -372,8 +383,11 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
       const path = this.ours(from);
       // Whoever has gone meanwhile, or was told good-bye, is not answered.
       if (path === undefined || common.leaving.has(from)) continue;
-      const here = worldOf(Math.max(common.at, world.now()), world.name());
-      const decision = rules.decide(common.state, message, from, here);
+      // A name that is rolled here is rolled in vain: what makes one goes the way of all others.
+      const decision = rules.decide(common.state, message, from, {
+        now: () => now,
+        name: () => world.name(),
+      });
       if (decision.events.length > 0) {
         this.put({ is: 'hear', from, messages: [message] }, from);
         continue;
@@ -547,13 +561,12 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   }
 
   private schedule(): void {
-    if (this.scheduled || (this.sending && this.looking)) return;
+    if (this.scheduled || this.sending) return;
     this.scheduled = true;
     // Whatever else arrives in this turn of the loop, from anybody, shares the entry.
     setImmediate(() => {
       this.scheduled = false;
       void this.send();
-      void this.look();
     });
   }
 
@@ -646,8 +659,6 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
         this.link = link;
         this.steadySince = performance.now();
         if (this.pending === 0) this.isBack();
-        // Another store may stand elsewhere: what was looked up in the one before says nothing of it.
-        for (const question of this.questions) delete question.reach;
         void this.send();
         void this.look();
         void this.beat();
