@@ -107,18 +107,22 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
 
   /** Dials, upgrades and joins; those who stay come back first. */
   async function reach(player: Player): Promise<void> {
-    for (const other of players.values())
-      if (other !== player && other.stays && other.line.is === 'down') await reachOne(other);
-    await reachOne(player);
+    await reachOne(player, async () => {
+      // Only now somebody listens again, and so by now everybody has heard that the one before is gone.
+      for (const other of players.values())
+        if (other !== player && other.stays && other.line.is === 'down') await reachOne(other);
+    });
   }
 
-  async function reachOne(player: Player): Promise<void> {
+  /** `before`: what comes about between the dialling and the rest. */
+  async function reachOne(player: Player, before = async () => {}): Promise<void> {
     for (let returns = 0; ; returns++) {
       player.refusal = undefined;
       const socket = await dialUntilAnswered({ host, port, waits }, ({ localAddress, localPort }) =>
         introduce?.(pathOf(localAddress, localPort), player.name),
       );
       attend(player, socket);
+      await before();
       if ((await upgrade(player, socket)) && (await enter(player))) return;
       await drop(player);
       if (player.refusal !== undefined) throw new Error(player.refusal);
