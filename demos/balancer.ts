@@ -106,6 +106,8 @@ const designs: Record<'round-robin' | 'cookie' | 'address' | 'hash', Telling> = 
 export const story: Story<UsersClient> = {
   card,
   protocol: 'balancer',
+  // Both are signed in, and neither has been led anywhere since.
+  middle: 2,
   about:
     'Bob and Ann sign in to a shop with three servers behind one balancer, each from an address of their own. Each server keeps the sessions it has made in its own memory.',
   steps: [

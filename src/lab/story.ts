@@ -97,6 +97,8 @@ export interface Story<C extends Client = Client> {
   /** What a newcomer is about to see, in a sentence. */
   about: string;
   steps: readonly Step<C>[];
+  /** The step after which to cut when nobody says where; the one in the middle unless given. */
+  middle?: number;
   /** How long what the server grants is good for, in milliseconds: `expire` lets a little more pass. A day unless given. */
   lifetime?: number;
   /** Shown in a demo while a killed server is dead. Not part of the workload that is judged. */
@@ -105,9 +107,9 @@ export interface Story<C extends Client = Client> {
   exchanges?: readonly Exchange<C>[];
 }
 
-/** The step in the middle of a workload: where to cut when nobody says where. */
-export function middleOf({ steps }: Pick<Story, 'steps'>): number {
-  return Math.ceil(steps.length / 2);
+/** Where in a workload to cut when nobody says where. */
+export function middleOf({ steps, middle }: Pick<Story, 'steps' | 'middle'>): number {
+  return middle ?? Math.ceil(steps.length / 2);
 }
 
 /** A place in words: what `--at` takes. */
