@@ -1,11 +1,11 @@
 // Where the rules meet real sockets: clients on one side, the servers behind on the other, and between them requests that are read
 // whole and written anew.
 
-import { once } from 'node:events';
 import { Agent, type IncomingMessage, request as makeRequest } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
+import { listening } from '../../sockets/listening.ts';
 import type { WireError } from '../../wire/fields.ts';
 import type { HttpMessage, Request } from '../../wire/http.ts';
 import { Inbox, type Seen } from '../../wire/wire.ts';
@@ -177,20 +177,12 @@ export function serveFrom(reread?: Reread) {
       return { is: 'looked', well: those('well'), sick: those('sick'), ...list };
     }
 
-    listener.listen(at.port, at.host);
-    await once(listener, 'listening');
-
-    return {
-      port: (listener.address() as AddressInfo).port,
-      async close() {
-        const closed = once(listener, 'close');
-        listener.close();
-        guests.disperse();
+    return listening(listener, at, guests, {
+      before() {
         closing.abort();
         agent.destroy();
-        await closed;
       },
-    };
+    });
   };
 }
 

@@ -10,6 +10,7 @@ import { plainAddress } from '../../bounds/paths.ts';
 import { type Entry, type Folder, FolderError } from '../../served/folder.ts';
 import { factsLine, listLine } from '../../served/listing.ts';
 import { receiveFile, sendFile, sendText, TransferError } from '../../served/transfer.ts';
+import { listening } from '../../sockets/listening.ts';
 import { Reader } from '../../wire/fields.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
 import type { Data, Deed, Failure, Outcome, TransferDeed } from './state.ts';
@@ -215,20 +216,9 @@ export function serveFrom(house: House, given: Partial<Patience> = {}) {
       return new Set([port, ...[...lines.values()].flatMap(({ door }) => (door ? [door.port] : []))]);
     }
 
-    server.listen(at.port, at.host);
-    await once(server, 'listening');
-    port = (server.address() as AddressInfo).port;
-
-    return {
-      port,
-      async close() {
-        const closed = once(server, 'close');
-        server.close();
-        guests.disperse();
-        await closed;
-        await Promise.all(deeds);
-      },
-    };
+    const own = await listening(server, at, guests, { after: () => Promise.all(deeds) });
+    port = own.port;
+    return own;
   };
 }
 

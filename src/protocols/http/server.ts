@@ -1,9 +1,8 @@
 // Where the rules meet a real socket: node:http reads the requests and writes the answers, and the rules say which.
 
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
@@ -11,6 +10,7 @@ import { isOwnHost } from '../../bounds/pages.ts';
 import { pathOf } from '../../bounds/paths.ts';
 import type { Passwords } from '../../served/passwords.ts';
 import type { Tokens } from '../../served/tokens.ts';
+import { listening } from '../../sockets/listening.ts';
 import { Writer } from '../../wire/fields.ts';
 import { cookieOf, setCookie } from '../../wire/http/cookies.ts';
 import { type Header, headerOf, LIMITS, type Request, type Response, writeHttp } from '../../wire/http.ts';
@@ -219,18 +219,7 @@ export function serveFrom(house: House) {
       guests.hangUp(path);
     }
 
-    server.listen(at.port, at.host);
-    await once(server, 'listening');
-
-    return {
-      port: (server.address() as AddressInfo).port,
-      async close() {
-        const closed = once(server, 'close');
-        server.close();
-        guests.disperse();
-        await closed;
-      },
-    };
+    return listening(server, at, guests);
   };
 }
 

@@ -1,9 +1,9 @@
 // Where the rules meet a real socket: a stream of bytes in, messages to the rules, their answers out.
 
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
+import { listening } from '../../sockets/listening.ts';
 import { Inbox } from '../../wire/wire.ts';
 import type { Address, Bounds, Keeper, Server } from '../shapes.ts';
 import { type Message, RESET, wire } from './wire.ts';
@@ -29,16 +29,5 @@ export async function serve(keeper: Keeper<Message>, at: Address, bounds: Partia
   });
   keeper.attach(guests);
 
-  server.listen(at.port, at.host);
-  await once(server, 'listening');
-
-  return {
-    port: (server.address() as AddressInfo).port,
-    async close() {
-      const closed = once(server, 'close');
-      server.close();
-      guests.disperse();
-      await closed;
-    },
-  };
+  return listening(server, at, guests);
 }

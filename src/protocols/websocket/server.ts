@@ -1,11 +1,11 @@
 // Where the rules meet a real socket: one request, and if it is granted, frames from then on.
 
-import { once } from 'node:events';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
 import { unwelcome } from '../../bounds/pages.ts';
 import { framesFrom } from '../../sockets/frames.ts';
+import { listening } from '../../sockets/listening.ts';
 import { Reader, WireError } from '../../wire/fields.ts';
 import { frameHttp, headerOf, type Request, readHttp } from '../../wire/http.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
@@ -84,18 +84,7 @@ export async function serve(
     });
   }
 
-  server.listen(at.port, at.host);
-  await once(server, 'listening');
-
-  return {
-    port: (server.address() as AddressInfo).port,
-    async close() {
-      const closed = once(server, 'close');
-      server.close();
-      guests.disperse();
-      await closed;
-    },
-  };
+  return listening(server, at, guests);
 }
 
 /** How a request that cannot be read is answered. */
