@@ -24,3 +24,15 @@ export interface RunHeader {
   /** What the server was given beside what every run gives it. */
   settings?: Settings;
 }
+
+/** What a run's first line must say for it to be told. */
+export type Played = Omit<RunHeader, 'is' | 'version' | 'because' | 'more' | 'less'>;
+
+/** The command that plays it again; undefined for what was served. */
+export function commandOf({ protocol, design, seed, cut, at, settings }: Played): string | undefined {
+  if (seed === null) return undefined;
+  const words = [`amnesia demo ${protocol}/${design}`, `--cut ${cut ?? 'none'}`];
+  if (at !== null) words.push(`--at ${/^\d+$/.test(at) ? at : `"${at}"`}`);
+  words.push(`--seed ${seed}`, ...Object.entries(settings ?? {}).map(([name, value]) => `--${name} ${value}`));
+  return words.join(' ');
+}

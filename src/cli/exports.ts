@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Ledger, ledger } from '../capture/ledger.ts';
 import type { Entry } from '../capture/records.ts';
-import type { RunHeader } from '../capture/run.ts';
+import { commandOf, type RunHeader } from '../capture/run.ts';
 import { placeInWords } from '../lab/story.ts';
 import { loadCard } from '../protocols/index.ts';
 import { UsageError } from './errors.ts';
@@ -112,13 +112,4 @@ function byArm(arms: readonly ArmRecords[]): Map<number, Ledger> {
 export function titleOf({ protocol, design, seed, cut, at }: RunHeader): string {
   const how = seed === null ? 'as it was served' : `seed ${seed}`;
   return `amnesia ${protocol}/${design}, ${how}${cut === null ? '' : `, ${cut} at ${at}`}`;
-}
-
-/** The command that plays it again. */
-export function commandOf({ protocol, design, seed, cut, at, settings }: RunHeader): string | undefined {
-  if (seed === null) return undefined;
-  const words = [`amnesia demo ${protocol}/${design}`, `--cut ${cut ?? 'none'}`];
-  if (at !== null) words.push(`--at ${/^\d+$/.test(at) ? at : `"${at}"`}`);
-  words.push(`--seed ${seed}`, ...Object.entries(settings ?? {}).map(([name, value]) => `--${name} ${value}`));
-  return words.join(' ');
 }

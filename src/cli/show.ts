@@ -1,12 +1,13 @@
 // `amnesia runs`, `amnesia show`: runs that were kept, listed, and shown again as they were or as a file.
 
 import { statSync } from 'node:fs';
+import { commandOf } from '../capture/run.ts';
 import { jsonLines } from '../log/jsonl.ts';
 import { accountLines, type Bytes, heading, type Level, TerminalLog } from '../log/terminal.ts';
 import { wrap } from '../log/text.ts';
 import { printableJson } from '../wire/printable.ts';
 import { EXIT } from './errors.ts';
-import { armsOf, commandOf, type ExportOptions, exportRun, possible, titleOf } from './exports.ts';
+import { armsOf, type ExportOptions, exportRun, possible, titleOf } from './exports.ts';
 import { keptRuns, readRun } from './runs.ts';
 import { screen } from './screen.ts';
 import { typed } from './typed.ts';

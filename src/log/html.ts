@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Ledger } from '../capture/ledger.ts';
 import type { Entry } from '../capture/records.ts';
+import { commandOf, type Played } from '../capture/run.ts';
 import { armInWords } from './events.ts';
 import { type Aligned, aligned } from './html/align.ts';
 import { GUIDE, HELP } from './html/guide.ts';
@@ -13,17 +14,6 @@ import { type Lanes, lanes } from './html/lanes.ts';
 import { asItIs, htmlOf, type Markup, markup, rowLink, short } from './html/markup.ts';
 import { accounts, memoryFigure } from './html/memory.ts';
 import { type Arm, line } from './html/rows.ts';
-
-/** What was played, as the first line of a run file has it. */
-export interface Played {
-  protocol: string;
-  design: string;
-  /** Null for a live server, whose time and chance are real. */
-  seed: number | null;
-  cut: string | null;
-  at: string | null;
-  verdict?: string;
-}
 
 /** What a page is made of. */
 export interface Page {
@@ -170,12 +160,6 @@ function playedInWords({ seed, cut, at }: Played): string {
   if (seed === null) return 'A live server, as it was served: time and chance were real.';
   if (cut === null) return `Nothing was cut. Seed ${seed}.`;
   return `Played twice, with seed ${seed}: once as it should go, and once with a ${cut} ${/^\d+$/.test(at ?? '') ? `after step ${at}` : `on event “${at ?? ''}”`}.`;
-}
-
-function commandOf({ protocol, design, seed, cut, at }: Played): string | undefined {
-  if (seed === null) return undefined;
-  const place = at === null ? '' : ` --at ${/^\w+$/.test(at) ? at : `"${at}"`}`;
-  return `amnesia demo ${protocol}/${design} --cut ${cut ?? 'none'}${place} --seed ${seed}`;
 }
 
 function firstDifference({ slots }: Aligned): string | undefined {
