@@ -83,10 +83,17 @@ test('everything ends when its time has come, and the alarm is set to the first'
   ask('POST', '/orders', order(cookie));
   ask('GET', '/films?cursor=new', { headers: [['Cookie', cookie]] });
   expect(rules.due?.(state)).toBe(begun + LIMITS.while);
-  clock.pass(LIMITS.while);
+  // Not a moment before.
+  clock.pass(LIMITS.while - 1);
+  pass();
+  expect([state.tries.size, state.sessions.size]).toEqual([1, 1]);
+  clock.pass(1);
   pass();
   expect([state.tries.size, state.sessions.size]).toEqual([0, 1]);
   expect(rules.due?.(state)).toBe(begun + LIMITS.lifetime);
+  clock.pass(LIMITS.lifetime - LIMITS.while - 1);
+  pass();
+  expect([state.sessions.size, state.keys.size, state.cursors.size]).toEqual([1, 1, 1]);
   clock.pass(LIMITS.lifetime);
   pass();
   expect([state.sessions.size, state.keys.size, state.cursors.size, state.orders.size]).toEqual([0, 0, 0, 1]);
