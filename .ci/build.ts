@@ -19,6 +19,7 @@ const common: BuildOptions = {
     'aedes',
     'aedes-persistence-level',
     'aedes-persistence-redis',
+    'ajv',
     'ioredis',
     'level',
     'mqemitter-redis',

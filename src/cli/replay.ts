@@ -23,7 +23,7 @@ export interface ReplayOptions {
 }
 
 export async function replay(which: string | undefined, options: ReplayOptions): Promise<number> {
-  const { header, entries, path } = readRun(which);
+  const { header, entries, path } = await readRun(which);
   const { seed } = header;
   if (seed === null)
     throw new UsageError(
