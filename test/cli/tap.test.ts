@@ -9,11 +9,11 @@ import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../src/cli/commands.ts';
 import { UsageError } from '../../src/cli/errors.ts';
+import { freePort } from '../../src/lab/ports.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { EXAMPLE_ZONE } from '../../src/served/example.zone.ts';
 import { mosquitto, ours, redis } from '../brokers.ts';
 import { needs, program } from '../peers.ts';
-import { freePort } from '../ports.ts';
 import { nsdWith } from '../served/nsd.ts';
 import { amnesia, built, home, ROOT, records, start, terminal } from './amnesia.ts';
 

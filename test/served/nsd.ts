@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { freePort } from '../../src/lab/ports.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
-import { freePort } from '../ports.ts';
 import type { RandomZone } from './random-zone.ts';
 
 /** NSD with these zones on a free port of its own, until the test is over. Resolves to the port. */
