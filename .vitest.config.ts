@@ -7,6 +7,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
-    globalSetup: ['test/leftovers.ts'],
+    globalSetup: ['test/leftovers.ts', 'test/built.ts'],
   },
 });

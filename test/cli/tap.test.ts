@@ -13,15 +13,14 @@ import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { mosquitto } from '../brokers.ts';
 import { needs, program } from '../peers.ts';
 import { freePort } from '../ports.ts';
-import { amnesia, built, home, ROOT, records, start, terminal } from './amnesia.ts';
+import { amnesia, home, ROOT, records, start, terminal } from './amnesia.ts';
 
 const newHome = home();
-const script = await built();
 
 /** `amnesia tap`, on any free port, until the test is over. */
 async function tap(protocol: string, to: number, ...args: string[]) {
   const words = ['tap', protocol, '--listen', '0', '--to', `127.0.0.1:${to}`, ...args];
-  const running = start(words, { env: await newHome(), script });
+  const running = start(words, { env: await newHome() });
   const stop = () => {
     running.child.kill('SIGTERM');
     return running.ended;
@@ -279,7 +278,7 @@ describe('in front of Python’s http.server', () => {
 
 describe('in front of ours', () => {
   test('websocket: a room, spoken to through a tap', async () => {
-    const chat = start(['serve', 'websocket', '--port', '0'], { env: await newHome(), script });
+    const chat = start(['serve', 'websocket', '--port', '0'], { env: await newHome() });
     onTestFinished(async () => {
       chat.child.kill('SIGTERM');
       await chat.ended;
@@ -317,7 +316,7 @@ describe('in front of ours', () => {
   });
 
   test('--max-bytes: the file ends with a GAP, is no longer than that, and the log goes on', async () => {
-    const echo = start(['serve', 'udp-echo', '--port', '0', '--rate', '0'], { env: await newHome(), script });
+    const echo = start(['serve', 'udp-echo', '--port', '0', '--rate', '0'], { env: await newHome() });
     onTestFinished(async () => {
       echo.child.kill('SIGTERM');
       await echo.ended;
@@ -399,7 +398,7 @@ describe('what cannot be', () => {
       '0.0.0.0',
       '--expose',
     ];
-    const { child, ended, prints } = start(args, { env: await newHome(), script });
+    const { child, ended, prints } = start(args, { env: await newHome() });
     await prints(/Ctrl-C stops it/);
     child.kill('SIGINT');
     const { code, out } = await ended;
@@ -421,7 +420,6 @@ describe('what cannot be', () => {
     const { port } = taken.address() as net.AddressInfo;
     const { code, err } = await amnesia(['tap', 'mqtt', '--listen', String(port), '--to', '127.0.0.1:1'], {
       env: await newHome(),
-      script,
       cwd: ROOT,
     });
     expect(code).toBe(3);
