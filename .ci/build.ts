@@ -1,16 +1,19 @@
 // Builds `.dist`: plain JavaScript for plain Node, in parts, so that a command loads only what it needs.
 
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
 const common: BuildOptions = {
-  outdir: '.dist',
+  absWorkingDir: ROOT,
   bundle: true,
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
   legalComments: 'none',
-  minify: true,
   keepNames: true,
   logLevel: 'warning',
   // Loaded by a few designs only, and large, or found by their own files: a native binding, a prebuilt bundle. They are dependencies
@@ -31,7 +34,13 @@ const common: BuildOptions = {
   },
 };
 
-rmSync('.dist', { recursive: true, force: true });
-await build({ ...common, entryPoints: { amnesia: 'src/cli/amnesia.ts' }, splitting: true, chunkNames: 'part-[hash]' });
-// A server starts again after every kill, and finding ten small files takes longer than reading one larger one.
-await build({ ...common, entryPoints: { host: 'src/lab/host.ts' } });
+/** Builds the program into a folder, and removes what was in it before: `amnesia.js` with its parts, and `host.js`. */
+export async function program(outdir: string, { minify = true } = {}): Promise<void> {
+  rmSync(outdir, { recursive: true, force: true });
+  const each: BuildOptions = { ...common, outdir, minify };
+  await build({ ...each, entryPoints: { amnesia: 'src/cli/amnesia.ts' }, splitting: true, chunkNames: 'part-[hash]' });
+  // A server starts again after every kill, and finding ten small files takes longer than reading one larger one.
+  await build({ ...each, entryPoints: { host: 'src/lab/host.ts' } });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await program(join(ROOT, '.dist'));

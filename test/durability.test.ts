@@ -5,6 +5,9 @@ import { expect, test } from 'vitest';
 import type { Message } from '../src/protocols/tcp-session/wire.ts';
 import { durability, History } from './durability.ts';
 import { needs } from './peers.ts';
+import { fromSource } from './source.ts';
+
+fromSource();
 
 const wrong = (name: string) => new URL(`./wrong/${name}.ts`, import.meta.url).href;
 

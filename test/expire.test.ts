@@ -13,7 +13,10 @@ import { REAL_WAITS, realClock, seededWorld, standingClock } from '../src/lab/wo
 import type { ClientOptions, World } from '../src/protocols/shapes.ts';
 import { card as right } from '../src/protocols/tcp-session/index.ts';
 import { entriesOf, play, printed } from './promises.ts';
+import { fromSource } from './source.ts';
 import { card } from './variants/lease.ts';
+
+fromSource();
 
 const HOUR = 3600_000;
 const START = Date.UTC(2026, 0, 1);

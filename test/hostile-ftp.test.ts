@@ -17,7 +17,7 @@ import { TerminalLog } from '../src/log/terminal.ts';
 import { paint } from '../src/log/text.ts';
 import { card } from '../src/protocols/ftp/index.ts';
 import { verbs } from '../src/protocols/ftp/wire.ts';
-import { amnesia, built, home, start } from './cli/amnesia.ts';
+import { amnesia, home, start } from './cli/amnesia.ts';
 import { over } from './over.ts';
 import { serve, Talker, until } from './protocols/ftp/house.ts';
 import { openFilesBelow } from './served/open-files.ts';
@@ -25,7 +25,6 @@ import { openFilesBelow } from './served/open-files.ts';
 const host = '127.0.0.1';
 const LONG = Buffer.alloc(8 << 20, 'once upon a time ');
 const newHome = home();
-const script = await built();
 
 /** A log-in is taken and a file comes whole: the server is well. */
 async function isWell(port: number): Promise<void> {
@@ -213,7 +212,6 @@ describe('the house', () => {
     ] as const) {
       const running = start(['serve', 'ftp', '--host', '0.0.0.0', '--expose', '--port', '0', ...flags], {
         env: await newHome(),
-        script,
       });
       onTestFinished(async () => {
         running.child.kill('SIGTERM');
@@ -225,7 +223,7 @@ describe('the house', () => {
       // The data port is open where the commands came in, and nowhere else.
       expect(await talker.ask('PASV')).toMatch(/^227 .*\(127,0,0,1,/);
     }
-    expect((await amnesia(['serve', 'ftp', '--host', '0.0.0.0'], { env: await newHome(), script })).code).toBe(64);
+    expect((await amnesia(['serve', 'ftp', '--host', '0.0.0.0'], { env: await newHome() })).code).toBe(64);
   });
 });
 

@@ -26,7 +26,10 @@ import {
   unsettled,
   untiled,
 } from './promises.ts';
+import { fromSource } from './source.ts';
 import { story as boastful } from './wrong/claims.ts';
+
+fromSource();
 
 const addressOf = (name: string) => new URL(`./wrong/${name}.ts`, import.meta.url).href;
 

@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Trace } from '../src/capture/trace.ts';
 import { readTraces } from '../src/capture/trace.ts';
@@ -19,28 +18,19 @@ const folder = temporaryFolder();
 afterAll(() => folder.remove());
 const newHome = home();
 
-// Many lives are needed here, and a bundled host is up in a third of the time.
-await build({
-  entryPoints: ['src/lab/host.ts'],
-  outdir: join(folder.path, 'built'),
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  outExtension: { '.js': '.mjs' },
-  logLevel: 'warning',
-});
-const built = { script: join(folder.path, 'built', 'host.mjs'), flags: [] };
-
 let made = 0;
 /** A path in the folder of these tests that nobody has used yet. */
 const fresh = (name: string) => join(folder.path, `${name}-${++made}`);
 
 async function life(options: Partial<LifeOptions> & { protocol: string; design: string }): Promise<Life> {
-  const begun = await beginLife(
-    { who: 'it/1', host: '127.0.0.1', port: 0, origin: String(origin), folder: fresh('state'), ...options },
-    startHost(built),
-  );
+  const begun = await beginLife({
+    who: 'it/1',
+    host: '127.0.0.1',
+    port: 0,
+    origin: String(origin),
+    folder: fresh('state'),
+    ...options,
+  });
   onTestFinished(() => begun.stop());
   return begun;
 }
@@ -53,7 +43,6 @@ describe('one life after another', () => {
       calls: 'session',
       note: (trace) => notes.push(trace),
       clock: () => 0,
-      host: () => startHost(built),
     });
     onTestFinished(() => line.stop());
     const first = line.current();
@@ -88,7 +77,6 @@ describe('one life after another', () => {
       calls: 'echo',
       note: () => {},
       clock: () => 0,
-      host: () => startHost(built),
     });
     onTestFinished(() => line.stop());
     const { pid, died } = line.current();
@@ -116,7 +104,7 @@ async function dial(port: number): Promise<string> {
 }
 
 describe('a life that cannot begin says why, and leaves no process', () => {
-  const begin = async (options: Partial<LifeOptions>, script = built) => {
+  const begin = async (options: Partial<LifeOptions>, script?: Parameters<typeof startHost>[0]) => {
     const host = startHost(script);
     const fault = await beginLife(
       { protocol: 'udp-echo', design: 'plain', who: 'it/1', host: '127.0.0.1', port: 0, origin: '0', ...options },

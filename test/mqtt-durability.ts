@@ -529,6 +529,9 @@ export async function durability({ contestant, kills, seed, progress }: Durabili
       clients.push(...publishers);
       await lives;
       if (failed) throw failed;
+      // Whoever has not come between two kills comes now, and has at least what it says at first: a night in which one of the two
+      // QoS is not spoken proves nothing of it.
+      await Promise.all(publishers.map((each) => each.ready));
 
       const quiet = async (whom: readonly Played[], done: () => boolean) => {
         const begun = performance.now();

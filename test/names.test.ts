@@ -8,7 +8,10 @@ import { judge } from '../src/lab/litmus.ts';
 import type { Cut } from '../src/lab/story.ts';
 import { card as session } from '../src/protocols/tcp-session/index.ts';
 import { entriesOf, play, printed } from './promises.ts';
+import { fromSource } from './source.ts';
 import { card, story } from './variants/two.ts';
+
+fromSource();
 
 const subject = { story, design: 'connection' };
 const SERVER = '127.0.0.1:7070';

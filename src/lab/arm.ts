@@ -71,6 +71,8 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const own: Trace[] = [];
   const note = (trace: Trace) => void own.push(trace);
   const steps: StepResult[] = [];
+  /** Nobody can ask the server whether it has heard all that its store has to say. */
+  const unseen = story.card.designs[design]?.runs !== undefined;
   let store: Store | undefined;
   let behind: Behind | undefined;
   const time = standingClock();
@@ -155,7 +157,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       const result = await take(step, client, { clock, note, number, patience, aside: false });
       steps.push(result);
       lookAtClient();
-      await rest(lives);
+      await rest();
       // Noted when all is quiet: what else the step set going, such as a FIN, would else come before it or after it by chance.
       note({ t: clock(), who: 'client', is: 'answer', step: number, answer: result.answer, failed: result.failed });
       if (!result.failed && cut && 'after' in cut.at && cut.at.after === number) await sever(cut);
@@ -163,7 +165,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       if (result.failed) break;
     }
     await leave();
-    await rest(lives);
+    await rest();
     over = clock();
   } catch (error) {
     fault = error as Error;
@@ -183,6 +185,20 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   await remove();
   return { cut, steps, traces, ...(fault ? { fault } : {}) };
 
+  /**
+   * Resolves when both ends have come to rest, so that the same run always takes the same order. Three turns, because a FIN is
+   * answered by a FIN, and only that one tells the server that the path is gone. A server of others may say that it has a message
+   * while its store still has to tell it: it is given what the store has said before it is asked.
+   */
+  async function rest(): Promise<void> {
+    if (!lives) return;
+    for (let turns = 0; turns < lives.turns; turns++) {
+      if (unseen) await store?.settled();
+      await lives.settled();
+      await turn();
+    }
+  }
+
   /** The client goes, once. */
   async function leave(): Promise<void> {
     if (gone) return;
@@ -197,7 +213,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         return lives.forget();
       case 'swap':
         await lives.swap();
-        return rest(lives);
+        return rest();
       case 'silence':
         return lives.silence();
       case 'expire': {
@@ -205,12 +221,12 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         await lives.pass(by);
         time.pass(by);
         lookAtClient();
-        return rest(lives);
+        return rest();
       }
       case 'path':
         note({ t: clock(), who: 'client', is: 'moved' });
         await client.move();
-        return rest(lives);
+        return rest();
       case 'kill':
       case 'store':
         await lives.kill();
@@ -266,17 +282,6 @@ async function take<C>(
   );
   clearTimeout(timer);
   return result;
-}
-
-/**
- * Resolves when both ends have come to rest, so that the same run always takes the same order. Three turns, because a FIN is
- * answered by a FIN, and only that one tells the server that the path is gone.
- */
-async function rest(lives: Succession): Promise<void> {
-  for (let turns = 0; turns < lives.turns; turns++) {
-    await lives.settled();
-    await turn();
-  }
 }
 
 /** One turn of this process's loop: what has arrived by now is read. */

@@ -2,9 +2,12 @@
 // gone with the run.
 
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { delimiter, join } from 'node:path';
+import { keepOut } from '../capture/tap.ts';
 import type { AnyCard } from '../protocols/index.ts';
 import { freePort } from './ports.ts';
 
@@ -26,6 +29,8 @@ export interface Store {
   folder: string;
   /** Its process, for whoever wants to stop it for a while. Another one after {@link kill} and {@link restart}. */
   pid(): number;
+  /** Resolves when it has worked through all that had reached it before, and has said all that comes of that, to whoever listens. */
+  settled(): Promise<void>;
   /** SIGKILL. What it had written stays. */
   kill(): Promise<void>;
   /** Starts it again on the same port, with what it finds in its folder. */
@@ -78,6 +83,16 @@ export async function startStore(folder: string, more: readonly string[] = []): 
     port,
     folder,
     pid: () => running?.pid ?? 0,
+    async settled() {
+      // One thread serves all, in turn, and writes all answers of one turn before it reads again.
+      const asking = keepOut(connect({ port, host: '127.0.0.1' }));
+      asking.write('PING\r\n');
+      try {
+        await once(asking, 'data');
+      } finally {
+        asking.destroy();
+      }
+    },
     async kill() {
       await running?.kill();
       running = undefined;

@@ -11,7 +11,6 @@ import { temporaryFolder } from '../../src/lab/tidy.ts';
 import type { Settings } from '../../src/protocols/shapes.ts';
 import { needs } from '../peers.ts';
 
-const protocol = new URL('../variants/mqtt.ts', import.meta.url).href;
 const clients = new Set<MqttClient>();
 const lives = new Set<Life>();
 let folder: string;
@@ -30,7 +29,7 @@ afterEach(async () => {
 
 async function begin(design: string, number: number, settings: Settings = {}): Promise<Life> {
   const life = await beginLife({
-    protocol,
+    protocol: 'mqtt',
     design,
     who: `broker/${number}`,
     host: '127.0.0.1',

@@ -9,7 +9,10 @@ import { derive, litmus } from '../../src/lab/litmus.ts';
 import { cutsOf, type Story } from '../../src/lab/story.ts';
 import { accountLines } from '../../src/log/terminal.ts';
 import { entriesOf, isBeside, play, printed, saidIn, unexplained, unsettled } from '../promises.ts';
+import { fromSource } from '../source.ts';
 import { card } from '../variants/beside.ts';
+
+fromSource();
 
 const story = {
   ...session,

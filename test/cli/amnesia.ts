@@ -3,19 +3,20 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import { afterAll, onTestFinished } from 'vitest';
-import { temporaryFolder } from '../../src/lab/tidy.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+/** The program as the package has it (test/built.ts), and as it is run from source. */
+export const PROGRAM = join(dirname(process.env.AMNESIA_HOST as string), 'amnesia.js');
+export const SOURCE = join(ROOT, 'src/cli/amnesia.ts');
 /** No command of ours takes so long; one that does is ended, and its test fails. In milliseconds. */
 const LONG = 45_000;
 
@@ -30,7 +31,7 @@ export interface Options {
   input?: string;
   env?: NodeJS.ProcessEnv;
   cwd?: string;
-  /** The script to run instead of the command line. */
+  /** What to run instead of the program as the package has it. */
   script?: string;
   /** A process group of its own, as a shell gives to each command. */
   group?: boolean;
@@ -56,32 +57,10 @@ export function home(): () => Promise<NodeJS.ProcessEnv> {
   };
 }
 
-/**
- * The program built as the package has it, in a folder of its own: three times as fast to start, where a test needs many
- * starts and it makes no difference.
- */
-export async function built(): Promise<string> {
-  const { path, remove } = temporaryFolder();
-  afterAll(remove);
-  await cp(join(ROOT, 'package.json'), join(path, 'package.json'));
-  await build({
-    entryPoints: { amnesia: join(ROOT, 'src/cli/amnesia.ts'), host: join(ROOT, 'src/lab/host.ts') },
-    outdir: join(path, '.dist'),
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    logLevel: 'warning',
-    banner: {
-      js: "import { createRequire as requireHere } from 'node:module'; const require = requireHere(import.meta.url);",
-    },
-  });
-  return join(path, '.dist', 'amnesia.js');
-}
-
 export function start(args: readonly string[], options: Options = {}): Running {
-  const { script = join(ROOT, 'src/cli/amnesia.ts'), cwd = ROOT, env = {} } = options;
-  const { FORCE_COLOR: _forced, NO_COLOR: _none, ...inherited } = process.env;
+  const { script = PROGRAM, cwd = ROOT, env = {} } = options;
+  // A program starts its servers as it would anywhere: built ones if it is built, from source if not.
+  const { FORCE_COLOR: _forced, NO_COLOR: _none, AMNESIA_HOST: _ahead, ...inherited } = process.env;
   const loader = script.endsWith('.ts') ? ['--import', TSX] : [];
   const child = spawn(process.execPath, [...loader, script, ...args], {
     cwd,
@@ -140,8 +119,7 @@ export interface Terminal {
 const PTY = 'import os, pty, sys; sys.exit(os.WEXITSTATUS(pty.spawn(sys.argv[1:])))';
 
 export function terminal(python: string, args: readonly string[], env: NodeJS.ProcessEnv): Terminal {
-  const script = join(ROOT, 'src/cli/amnesia.ts');
-  const child = spawn(python, ['-c', PTY, process.execPath, '--import', TSX, script, ...args, '--no-color'], {
+  const child = spawn(python, ['-c', PTY, process.execPath, PROGRAM, ...args, '--no-color'], {
     cwd: ROOT,
     env: { ...process.env, NODE_OPTIONS: '', ...env },
     stdio: ['pipe', 'pipe', 'inherit'],

@@ -90,7 +90,7 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     expect({ code, out, err }).toEqual({
       code: 64,
       out: '',
-      err: 'amnesia: Unknown argument: sed. Type: npm run amnesia -- demo --help\n',
+      err: 'amnesia: Unknown argument: sed. Type: amnesia demo --help\n',
     });
   });
 });

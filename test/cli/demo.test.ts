@@ -2,17 +2,16 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { SYLLABUS } from '../../demos/index.ts';
 import { needs } from '../peers.ts';
-import { amnesia, built, home, type Ran, records, start, terminal } from './amnesia.ts';
+import { amnesia, home, type Ran, records, start, terminal } from './amnesia.ts';
 
 const newHome = home();
 const env = await newHome();
-const script = await built();
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the character that begins every escape code is what is looked for
 const ESCAPE = /\u001b/;
 
 /** A demo that ends as claimed, without a word of complaint. */
 async function demo(...args: string[]): Promise<string> {
-  const { code, out, err } = await amnesia(['demo', ...args], { env, script });
+  const { code, out, err } = await amnesia(['demo', ...args], { env });
   expect({ code, err }, out).toEqual({ code: 0, err: '' });
   return out;
 }
@@ -38,7 +37,7 @@ describe('a demo tells its story', () => {
   });
 
   test('not a terminal: no escape codes, no line wider than 80 columns, no progress', async () => {
-    const { out, err } = await amnesia(['demo', 'tcp-session', '--log', 'full'], { env, script });
+    const { out, err } = await amnesia(['demo', 'tcp-session', '--log', 'full'], { env });
     expect(out).not.toMatch(ESCAPE);
     expect(err).toBe('');
     expect(out.split('\n').filter((line) => [...line].length > 80)).toEqual([]);
@@ -47,10 +46,10 @@ describe('a demo tells its story', () => {
   test('FORCE_COLOR colours, and --no-color has the last word', async () => {
     const args = ['demo', 'udp-echo', '--log', 'line', '--cut', 'none'];
     const colour = { ...env, FORCE_COLOR: '1' };
-    expect((await amnesia(args, { env: colour, script })).out).toMatch(ESCAPE);
-    expect((await amnesia([...args, '--no-color'], { env: colour, script })).out).not.toMatch(ESCAPE);
-    expect((await amnesia(['list'], { env: colour, script })).out).toMatch(ESCAPE);
-    expect((await amnesia(['list'], { env: { ...colour, NO_COLOR: '1' }, script })).out).not.toMatch(ESCAPE);
+    expect((await amnesia(args, { env: colour })).out).toMatch(ESCAPE);
+    expect((await amnesia([...args, '--no-color'], { env: colour })).out).not.toMatch(ESCAPE);
+    expect((await amnesia(['list'], { env: colour })).out).toMatch(ESCAPE);
+    expect((await amnesia(['list'], { env: { ...colour, NO_COLOR: '1' } })).out).not.toMatch(ESCAPE);
   });
 
   test('--ascii prints nothing else', async () => {
@@ -180,7 +179,7 @@ describe('--json', () => {
 
 describe('--predict asks before it shows', () => {
   const predict = (input: string): Promise<Ran> =>
-    amnesia(['demo', 'udp-echo', '--predict', '--log', 'line'], { env, script, input });
+    amnesia(['demo', 'udp-echo', '--predict', '--log', 'line'], { env, input });
 
   test('a right answer is told so, after the log; what is no answer is asked again', async () => {
     const { code, out, err } = await predict('what?\n0\n4\n\n2\n');
@@ -207,7 +206,6 @@ describe('--predict asks before it shows', () => {
   test("a cut of one's own is asked about as well, and told", async () => {
     const { code, out } = await amnesia(['demo', 'udp-echo', '--cut', 'path', '--predict', '--log', 'line'], {
       env,
-      script,
       input: '4\n',
     });
     expect(code).toBe(0);
@@ -242,7 +240,7 @@ describe('at a terminal', () => {
 
 describe('exit codes', () => {
   test('2 when the cut never happened: nothing is known', async () => {
-    const { code, out } = await amnesia(['demo', 'udp-echo', '--at', 'read 9 ECHO', '--log', 'line'], { env, script });
+    const { code, out } = await amnesia(['demo', 'udp-echo', '--at', 'read 9 ECHO', '--log', 'line'], { env });
     expect(code).toBe(2);
     expect(out).toContain('unknown');
     expect(out).toContain('no “read 9 ECHO” came');
@@ -259,7 +257,7 @@ describe('exit codes', () => {
   });
 
   test('a reader that has seen enough ends it quietly, and no server lives on', async () => {
-    const { child, ended, prints } = start(['demo', 'tcp-session/disk', '--log', 'full'], { env, script });
+    const { child, ended, prints } = start(['demo', 'tcp-session/disk', '--log', 'full'], { env });
     await prints(/TCP session/);
     child.stdout.destroy();
     expect(await ended).toMatchObject({ code: 0, err: '' });
@@ -268,7 +266,6 @@ describe('exit codes', () => {
   test('a run that cannot be kept has still been played', async () => {
     const { code, out, err } = await amnesia(['demo', 'udp-echo', '--cut', 'none', '--log', 'line'], {
       env: { ...env, XDG_CACHE_HOME: process.execPath },
-      script,
     });
     expect(code).toBe(0);
     expect(out).toContain('Nothing was cut');

@@ -11,11 +11,11 @@ import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { needs } from '../peers.ts';
 import {
   amnesia,
-  built,
   gone,
   home,
   lives,
   type Options,
+  PROGRAM,
   ROOT,
   type Running,
   records,
@@ -24,7 +24,6 @@ import {
 } from './amnesia.ts';
 
 const newHome = home();
-const script = await built();
 
 interface Serving extends Running {
   port: number;
@@ -33,7 +32,7 @@ interface Serving extends Running {
 
 /** `amnesia serve`, on any free port, until the test is over. */
 async function serve(args: readonly string[], options: Options = {}): Promise<Serving> {
-  const running = start(['serve', ...args, '--port', '0'], { env: await newHome(), script, ...options });
+  const running = start(['serve', ...args, '--port', '0'], { env: await newHome(), ...options });
   const stop = (signal: NodeJS.Signals = 'SIGTERM') => {
     running.child.kill(signal);
     return running.ended;
@@ -100,7 +99,6 @@ describe('two servers over one Redis', () => {
   test('and none without it: it says what to do', async () => {
     const ran = await amnesia(['serve', 'tcp-session/shared', '--port', '0', '--store', 'redis://127.0.0.1:1'], {
       env: await newHome(),
-      script,
     });
     expect(ran.code).toBe(3);
     expect(ran.err).toBe(
@@ -108,7 +106,6 @@ describe('two servers over one Redis', () => {
     );
     const other = await amnesia(['serve', 'tcp-session/disk', '--store', 'redis://127.0.0.1:1'], {
       env: await newHome(),
-      script,
     });
     expect(other.err).toContain('--store means nothing to tcp-session/disk');
   });
@@ -167,7 +164,7 @@ describe('a client of your own is served', () => {
   test('tcp-session/disk: what was acknowledged is there when it is started again on the same folder', async () => {
     const env = await newHome();
     const folder = join(env.XDG_STATE_HOME ?? '', 'deep', 'state');
-    const first = await serve(['tcp-session/disk', '--state-dir', folder], { env, script });
+    const first = await serve(['tcp-session/disk', '--state-dir', folder], { env });
     await first.prints(/it writes to .*deep\/state/);
     const socket = net.connect(first.port, '127.0.0.1').on('error', () => {});
     socket.write(Buffer.from('11000004000003e8' + '14000007000003e8' + '446f20', 'hex'));
@@ -175,7 +172,7 @@ describe('a client of your own is served', () => {
     const token = replies.subarray(8, 24);
     expect((await first.stop('SIGINT')).code).toBe(0);
 
-    const second = await serve(['tcp-session/disk', '--state-dir', folder], { env, script });
+    const second = await serve(['tcp-session/disk', '--state-dir', folder], { env });
     const back = net.connect(second.port, '127.0.0.1').on('error', () => {});
     back.write(Buffer.concat([Buffer.from('13000014', 'hex'), replies.subarray(4, 8), token]));
     const ack = await bytes(back, 16);
@@ -219,7 +216,6 @@ describe('what cannot be: one line that says what to do, exit code 3, no stack',
     const { port } = taken.address() as net.AddressInfo;
     const { code, out, err } = await amnesia(['serve', 'tcp-session', '--port', String(port)], {
       env: await newHome(),
-      script,
     });
     expect({ code, out }).toEqual({ code: 3, out: '' });
     lineOf(err);
@@ -234,7 +230,6 @@ describe('what cannot be: one line that says what to do, exit code 3, no stack',
     const { port } = taken.address();
     const { code, err } = await amnesia(['serve', 'udp-echo', '--port', String(port)], {
       env: await newHome(),
-      script,
     });
     expect(code).toBe(3);
     lineOf(err);
@@ -243,8 +238,8 @@ describe('what cannot be: one line that says what to do, exit code 3, no stack',
 
   test('the state folder is in use, and its owner serves on', async () => {
     const env = await newHome();
-    const owner = await serve(['tcp-session/disk'], { env, script });
-    const { code, out, err } = await amnesia(['serve', 'tcp-session/disk', '--port', '0'], { env, script });
+    const owner = await serve(['tcp-session/disk'], { env });
+    const { code, out, err } = await amnesia(['serve', 'tcp-session/disk', '--port', '0'], { env });
     expect({ code, out }).toEqual({ code: 3, out: '' });
     lineOf(err);
     expect(err).toMatch(/is in use by another server: .*--state-dir\n$/);
@@ -255,7 +250,7 @@ describe('what cannot be: one line that says what to do, exit code 3, no stack',
   });
 
   test('a balancer with nobody behind it', async () => {
-    const { code, out, err } = await amnesia(['serve', 'balancer', '--port', '0'], { env: await newHome(), script });
+    const { code, out, err } = await amnesia(['serve', 'balancer', '--port', '0'], { env: await newHome() });
     expect({ code, out }).toEqual({ code: 3, out: '' });
     lineOf(err);
     expect(err).toContain('no server is listed');
@@ -333,7 +328,7 @@ describe('the end', () => {
         '-c',
         `trap '' XFSZ; ulimit -f 1; exec "$0" "$@"`,
         process.execPath,
-        script,
+        PROGRAM,
         'serve',
         'tcp-session/disk',
         '--port',

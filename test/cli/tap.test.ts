@@ -15,16 +15,15 @@ import { EXAMPLE_ZONE } from '../../src/served/example.zone.ts';
 import { mosquitto, ours, redis } from '../brokers.ts';
 import { needs, program } from '../peers.ts';
 import { nsdWith } from '../served/nsd.ts';
-import { amnesia, built, home, ROOT, records, start, terminal } from './amnesia.ts';
+import { amnesia, home, ROOT, records, start, terminal } from './amnesia.ts';
 
 const LOGIN = JSON.stringify({ user: 'ann', password: 'correct horse' });
 const newHome = home();
-const script = await built();
 
 /** `amnesia tap`, on any free port, until the test is over. */
 async function tap(protocol: string, to: number, ...args: string[]) {
   const words = ['tap', protocol, '--listen', '0', '--to', `127.0.0.1:${to}`, ...args];
-  const running = start(words, { env: await newHome(), script });
+  const running = start(words, { env: await newHome() });
   const stop = () => {
     running.child.kill('SIGTERM');
     return running.ended;
@@ -309,7 +308,7 @@ test('in front of nginx, curl on one connection, and a balancer of nginx before 
   const [curl, nginx] = [needs(context, 'curl'), needs(context, 'nginx')];
   const backs = await Promise.all(
     [1, 2].map(async () => {
-      const back = start(['serve', 'http', '--port', '0'], { env: await newHome(), script });
+      const back = start(['serve', 'http', '--port', '0'], { env: await newHome() });
       onTestFinished(async () => {
         back.child.kill('SIGTERM');
         await back.ended;
@@ -394,7 +393,7 @@ test('in front of one of two brokers that share a store in Redis: said to the on
 
 describe('in front of ours', () => {
   test('websocket: a room, spoken to through a tap', async () => {
-    const chat = start(['serve', 'websocket', '--port', '0'], { env: await newHome(), script });
+    const chat = start(['serve', 'websocket', '--port', '0'], { env: await newHome() });
     onTestFinished(async () => {
       chat.child.kill('SIGTERM');
       await chat.ended;
@@ -432,7 +431,7 @@ describe('in front of ours', () => {
   });
 
   test('--max-bytes: the file ends with a GAP, is no longer than that, and the log goes on', async () => {
-    const echo = start(['serve', 'udp-echo', '--port', '0', '--rate', '0'], { env: await newHome(), script });
+    const echo = start(['serve', 'udp-echo', '--port', '0', '--rate', '0'], { env: await newHome() });
     onTestFinished(async () => {
       echo.child.kill('SIGTERM');
       await echo.ended;
@@ -514,7 +513,7 @@ describe('what cannot be', () => {
       '0.0.0.0',
       '--expose',
     ];
-    const { child, ended, prints } = start(args, { env: await newHome(), script });
+    const { child, ended, prints } = start(args, { env: await newHome() });
     await prints(/Ctrl-C stops it/);
     child.kill('SIGINT');
     const { code, out } = await ended;
@@ -536,7 +535,6 @@ describe('what cannot be', () => {
     const { port } = taken.address() as net.AddressInfo;
     const { code, err } = await amnesia(['tap', 'mqtt', '--listen', String(port), '--to', '127.0.0.1:1'], {
       env: await newHome(),
-      script,
       cwd: ROOT,
     });
     expect(code).toBe(3);

@@ -25,11 +25,15 @@ interface Session {
   out: Letter[];
   in: Set<number>;
   last: number;
+  /** Where letters are swapped: held back until the next one on the same topic has gone before it. */
+  late: { topic: string; text: string; qos: 1 | 2 } | undefined;
 }
 
 export function littleBroker(fault?: Fault): Contestant {
   const sessions = new Map<string, Session>();
   let taken = 0;
+  /** How many came, by QoS: whichever is said faster than the other, each has its tenth. */
+  const routed = { 1: 0, 2: 0 };
 
   function send(socket: Socket | undefined, packet: Packet): void {
     socket?.write(mqtt.generate(packet));
@@ -42,25 +46,27 @@ export function littleBroker(fault?: Fault): Contestant {
 
   function route(topic: string, text: string, qos: 1 | 2): void {
     taken++;
-    if (fault === 'drops' && taken % 10 === 0) return;
+    const tenth = ++routed[qos] % 10 === 0;
+    if (fault === 'drops' && tenth) return;
     for (const session of sessions.values()) {
       if (session.qos === undefined || !topic.startsWith(session.prefix)) continue;
-      const post = (said: string) => {
+      const least = Math.min(qos, session.qos) as 1 | 2;
+      const post = (said: string, as = least) => {
         session.last = (session.last % 65_535) + 1;
-        const least = Math.min(qos, session.qos ?? 1) as 1 | 2;
-        session.out.push({ id: session.last, topic, text: said, qos: least, released: false });
+        const letter = { id: session.last, topic, text: said, qos: as, released: false };
+        session.out.push(letter);
+        deliver(session, letter, false);
       };
-      const before = session.out.length;
+      if (fault === 'swaps' && tenth && !session.late) {
+        session.late = { topic, text, qos: least };
+        continue;
+      }
       post(text);
-      if (fault === 'invents' && taken % 10 === 0) post(`${text} and more`);
-      if (fault === 'doubles' && taken % 10 === 0) post(text);
-      const fresh = session.out.slice(before);
-      // Said later than it should be, and so after the next ones.
-      const say = () => {
-        for (const each of fresh) deliver(session, each, false);
-      };
-      if (fault === 'swaps' && taken % 10 === 0) setTimeout(say, 20);
-      else say();
+      if (fault === 'invents' && tenth) post(`${text} and more`);
+      if (fault === 'doubles' && tenth) post(text);
+      if (session.late?.topic !== topic) continue;
+      post(session.late.text, session.late.qos);
+      session.late = undefined;
     }
   }
 
@@ -68,12 +74,14 @@ export function littleBroker(fault?: Fault): Contestant {
     if (packet.cmd === 'connect') {
       const found = packet.clean ? undefined : sessions.get(packet.clientId);
       const known = fault === 'forgets' && taken > 100 ? undefined : found;
-      const session: Session = known ?? { qos: undefined, prefix: '', socket, out: [], in: new Set(), last: 0 };
+      const session: Session = known ?? {
+        ...{ qos: undefined, prefix: '', socket, out: [], in: new Set(), last: 0, late: undefined },
+      };
       session.socket = socket;
       sessions.set(packet.clientId, session);
       send(socket, { cmd: 'connack', returnCode: 0, sessionPresent: known !== undefined });
       for (const each of session.out) deliver(session, each, true);
-      if (fault === 'unsubscribes' && taken > 100) session.qos = undefined;
+      if (fault === 'unsubscribes') session.qos = undefined;
       return session;
     }
     if (!who) return undefined;
@@ -90,8 +98,9 @@ export function littleBroker(fault?: Fault): Contestant {
         const fresh = packet.qos === 1 || !who.in.has(id);
         if (packet.qos === 2) who.in.add(id);
         if (fresh && packet.qos !== 0) route(packet.topic, packet.payload.toString(), packet.qos);
-        const quiet = fault === 'keepsQuiet' && taken % 10 === 0;
-        if (!quiet) send(socket, { cmd: packet.qos === 2 ? 'pubrec' : 'puback', messageId: id });
+        // The same ones when they come again: who insists is not answered either.
+        if (fault !== 'keepsQuiet' || id % 10 !== 0)
+          send(socket, { cmd: packet.qos === 2 ? 'pubrec' : 'puback', messageId: id });
         break;
       }
       case 'pubrel':

@@ -7,7 +7,6 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync }
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { pathToFileURL } from 'node:url';
 import { Client } from 'basic-ftp';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { beginLife, type Life } from '../../../src/lab/lives.ts';
@@ -43,7 +42,7 @@ function tree(): string {
 /** A server in a process of its own; ann may write. */
 async function serve(root: string): Promise<Life> {
   const life = await beginLife({
-    protocol: pathToFileURL(join(import.meta.dirname, '../../../src/protocols/ftp/index.ts')).href,
+    protocol: 'ftp',
     design: 'memory',
     who: 'ftp/1',
     host: '127.0.0.1',

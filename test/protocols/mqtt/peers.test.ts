@@ -6,7 +6,6 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { pathToFileURL } from 'node:url';
 import { connectAsync } from 'mqtt';
 import { generate } from 'selfsigned';
 import { afterAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest';
@@ -31,7 +30,7 @@ function fresh(): string {
 /** A broker in a process of its own. */
 async function serve(design: string, options: Partial<LifeOptions> = {}): Promise<Life> {
   const life = await beginLife({
-    protocol: pathToFileURL(join(import.meta.dirname, '../../../src/protocols/mqtt/index.ts')).href,
+    protocol: 'mqtt',
     design,
     who: 'broker/1',
     host: '127.0.0.1',
