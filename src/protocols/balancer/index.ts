@@ -33,7 +33,13 @@ export const card: BalancerCard = {
   takes: ['to', 'to-file'],
   configure: configured,
 
-  behind: { protocol: 'http', design: 'memory', count: 3, settings: { users: 'ann:tea,bob:milk', cost: '16' } },
+  behind: {
+    protocol: 'http',
+    design: 'memory',
+    count: 3,
+    // They see nobody but the balancer, and believe it when it says whose request it brings.
+    settings: { users: 'ann:tea,bob:milk', cost: '16', trust: '127.0.0.1' },
+  },
 };
 
 function designsFor(given: Given): BalancerCard['designs'] {
