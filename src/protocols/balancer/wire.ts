@@ -5,6 +5,7 @@ import { cookieOf } from '../../wire/http/cookies.ts';
 import {
   frameHttp,
   type HttpMessage,
+  headerOf,
   kindOfHttp,
   LIMITS,
   type Limits,
@@ -14,6 +15,7 @@ import {
 } from '../../wire/http.ts';
 import type { Lean, Side, Wire } from '../../wire/wire.ts';
 import { plain } from './rules/passing-on.ts';
+import { USER } from './rules/policies.ts';
 import { COOKIE } from './rules/way.ts';
 
 /** What is taken of an answer, in bytes: the balancer's own clients read what the servers behind may say. */
@@ -29,9 +31,20 @@ export const wire: Wire<HttpMessage> = {
   leans: leansOf,
 };
 
-/** Only the sticky cookie shows in the bytes. What else leads a client to its server is nothing that anybody says. */
+/** Only the sticky cookie and a user's name show in the bytes. What else leads a client to its server is nothing that anybody says. */
 function leansOf(message: HttpMessage, from: Side): Lean[] {
   const isRequest = message.type === 'request' && from === 'client';
+  if (isRequest && headerOf(message, USER) !== undefined)
+    return [
+      {
+        field: USER,
+        op: 'carries',
+        holder: 'packet',
+        key: 'user',
+        why: 'from this name every balancer works out the same server, with nothing to look up',
+        cite: 'RFC 9110 §3.7',
+      },
+    ];
   if (isRequest && cookieOf(message, COOKIE) !== undefined)
     return [
       {
