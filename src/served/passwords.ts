@@ -1,7 +1,7 @@
 // Who knows their password. Hashed with scrypt (RFC 7914), which takes memory as well as time, so that a stolen list is of little use.
 
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
-import { turns } from '../bounds/turns.ts';
+import { turns } from './turns.ts';
 
 /** scrypt's N: 16 MiB and some tens of milliseconds a try. */
 export const COST = 16_384;

@@ -1,9 +1,9 @@
 // A bounded queue in front of what only a few can do at a time, and passwords behind it: whoever floods it crowds out themselves.
 
 import { expect, test } from 'vitest';
-import { turns } from '../src/bounds/turns.ts';
-import { digest } from '../src/protocols/settings.ts';
-import { passwordsOf } from '../src/served/passwords.ts';
+import { digest } from '../../src/protocols/settings.ts';
+import { passwordsOf } from '../../src/served/passwords.ts';
+import { turns } from '../../src/served/turns.ts';
 
 /** Who has been told what by now. */
 function queue(options: { atOnce: number; waiting: number }) {
