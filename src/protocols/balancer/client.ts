@@ -113,6 +113,6 @@ export async function connect({ host, port, waits, introduce, design }: ClientOp
 }
 
 function refused(status: number): string {
-  if (status === 401) return '401: who is asked knows nobody of that name';
+  if (status === 401) return '401: the server that was asked does not know this user';
   return `${status}: not done`;
 }

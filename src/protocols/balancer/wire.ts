@@ -13,10 +13,14 @@ import {
   saysHttp,
   writeHttp,
 } from '../../wire/http.ts';
+import { printable } from '../../wire/printable.ts';
 import type { Lean, Side, Wire } from '../../wire/wire.ts';
 import { plain } from './rules/passing-on.ts';
 import { USER } from './rules/policies.ts';
 import { COOKIE } from './rules/way.ts';
+
+/** Which of the servers behind has answered: nobody could follow a balancer that does not say. */
+const SERVED_BY = 'x-served-by';
 
 /** What is taken of an answer, in bytes: the balancer's own clients read what the servers behind may say. */
 const ANSWERS: Limits = { head: 2 * LIMITS.head, body: 1 << 20 };
@@ -27,7 +31,10 @@ export const wire: Wire<HttpMessage> = {
   read: (reader: Reader, from, _over, seen) => readHttp(reader, from, seen),
   write: writeHttp,
   kind: kindOfHttp,
-  says: saysHttp,
+  says(message) {
+    const by = headerOf(message, SERVED_BY);
+    return `${saysHttp(message)}${by === undefined ? '' : `, by server ${printable(by, 32)}`}`;
+  },
   leans: leansOf,
 };
 

@@ -320,5 +320,5 @@ function facts(state: State): Facts {
 export function inWords({ cart, watch }: Things): string {
   const items = [...cart].map(([item, count]) => `${item} × ${count}`);
   const films = [...watch].map(([film, minute]) => `${film} at minute ${minute}`);
-  return `cart ${items.join(', ') || 'empty'}${films.length > 0 ? `; ${films.join(', ')}` : ''}`;
+  return [`cart ${items.join(', ') || 'empty'}`, ...films].join(', ');
 }

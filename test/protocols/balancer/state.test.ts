@@ -103,7 +103,7 @@ test('round robin remembers one number, and forgets it', () => {
   const { to, facts } = script('round-robin');
   expect(facts()).toEqual({});
   expect([to(A), to(A), to(B), to(A)].map((each) => each?.[0])).toEqual(['1', '2', '3', '1']);
-  expect(facts()).toEqual({ turn: 'number 2 in the list is next' });
+  expect(facts()).toEqual({ turn: 'next in the list: number 2' });
 });
 
 test('a cookie is all that is needed: nothing is remembered of who carries it', () => {

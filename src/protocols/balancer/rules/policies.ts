@@ -43,8 +43,9 @@ export function choosing(policy: Policy, key: Buffer): Choosing {
 /** The next one in turn, whoever asks: one number for all clients together. */
 function byTurn(state: State): Choice {
   const fit = fitOf(state);
-  const events: Event[] = fit.length > 0 ? [{ is: 'turned', turn: (state.turn + 1) % fit.length }] : [];
-  return { to: inOrder(fit, state.turn), events };
+  const { turn = 0 } = state;
+  const events: Event[] = fit.length > 0 ? [{ is: 'turned', turn: (turn + 1) % fit.length }] : [];
+  return { to: inOrder(fit, turn), events };
 }
 
 /** The one that the client's cookie leads to; in turn for who has none, or one that leads nowhere any more. */
