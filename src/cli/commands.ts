@@ -330,6 +330,12 @@ export async function run(args: readonly string[]): Promise<number> {
             describe:
               'ftp, mqtt, http: name:password, comma-separated, or a file of such lines; who may write, connect, or log in',
           })
+          .option('trust', {
+            type: 'string',
+            requiresArg: true,
+            describe:
+              'http: addresses of balancers, comma-separated, that are believed when they say whose request it is',
+          })
           .option('anonymous', {
             choices: ['no', 'read', 'write'] as const,
             requiresArg: true,

@@ -257,7 +257,8 @@ export class TerminalLog {
 /** The account that follows a cut. */
 export function accountLines(account: Account, look: Look): Line[] {
   const { outcomes } = account;
-  const lines: Line[] = [[], heading(`ledger: what ${takenInWords(account)} did to memory`, look)];
+  const title = `ledger: what ${takenInWords(account)} did to memory`;
+  const lines: Line[] = [[], ...wrap(heading(title, look), look, 3)];
   if (outcomes.length === 0) lines.push(...wrap([{ text: `  ${untakenInWords(account)}` }], look, 11));
   for (const outcome of outcomes) {
     const style: Style = outcome.fate === 'LOST' ? 'bad' : outcome.fate === 'KEPT' ? 'good' : 'warn';

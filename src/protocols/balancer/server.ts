@@ -7,7 +7,7 @@ import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
 import { listening } from '../../sockets/listening.ts';
 import type { WireError } from '../../wire/fields.ts';
-import type { HttpMessage, Request } from '../../wire/http.ts';
+import { type Header, type HttpMessage, headerOf, type Request } from '../../wire/http.ts';
 import { Inbox, type Seen } from '../../wire/wire.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
 import { hostAndPort, type Member, membersIn } from './rules/members.ts';
@@ -206,6 +206,8 @@ function exchange(
   agent: Agent | undefined,
   signal: AbortSignal,
 ): Promise<Answer> {
+  // Who speaks HTTP/1.0 need not say for which host (RFC 9112 §3.2), and the server is asked in 1.1: as itself then.
+  const hosts: Header[] = headerOf({ headers }, 'host') === undefined ? [['Host', address]] : [];
   return new Promise((resolve, reject) => {
     const asking = makeRequest(
       {
@@ -213,7 +215,7 @@ function exchange(
         method,
         path: target,
         // As an array they go out as they are, in their order; the types only know the other form.
-        headers: headers.map(([name, value]) => [name, value]) as never,
+        headers: [...hosts, ...headers].map(([name, value]) => [name, value]) as never,
         agent: agent ?? false,
         maxHeaderSize: HEAD,
         insecureHTTPParser: false,

@@ -19,8 +19,8 @@ export interface Backend extends Member {
 export interface State {
   /** Filed under the server's name. A Map keeps the order in which they are listed, which is the order of turns. */
   backends: Map<string, Backend>;
-  /** Whose turn it is among those that are well, counted from 0: filed under nothing, one number for all clients. */
-  turn: number;
+  /** Whose turn it is among those that are well, counted from 0: filed under nothing, one number for all clients. Undefined before the first. */
+  turn: number | undefined;
   /** Filed under the client's address. A Map keeps them in the order of their last word, so the first is the next to go. */
   places: Map<string, { name: string; at: number }>;
   /** When the servers are looked at next, in milliseconds since the epoch; undefined while somebody is looking. */
@@ -101,7 +101,7 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
   return {
     empty: () => ({
       backends: new Map(members.map((member) => [member.name, fresh(member)])),
-      turn: 0,
+      turn: undefined,
       places: new Map(),
       look: 0,
       wrong: undefined,
@@ -146,7 +146,7 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
     // Who holds all this is the process. A balancer that outlives its memory is one that needs none.
     lasting: () => false,
 
-    facts: (state) => facts(state, policy, listed),
+    facts: (state) => facts(state, listed),
   };
 
   function forward(state: State, request: Request, from: Path, world: World): Decided {
@@ -291,9 +291,9 @@ function count(state: State, name: string, by: 1 | -1): void {
   if (backend) backend.active = Math.max(0, backend.active + by);
 }
 
-function facts(state: State, policy: Policy, listed: ReadonlyMap<string, Member>): Facts {
+function facts(state: State, listed: ReadonlyMap<string, Member>): Facts {
   const known: Facts = {};
-  if (policy !== 'hash' && state.turn > 0) known.turn = `number ${state.turn + 1} in the list is next`;
+  if (state.turn !== undefined) known.turn = `next in the list: number ${state.turn + 1}`;
   for (const [address, { name }] of state.places) known[`client[${address}]`] = `belongs to server ${name}`;
   for (const [name, { health, draining, address }] of state.backends) {
     const before = listed.get(name);

@@ -5,6 +5,7 @@ import { cookieOf } from '../../wire/http/cookies.ts';
 import {
   frameHttp,
   type HttpMessage,
+  headerOf,
   kindOfHttp,
   LIMITS,
   type Limits,
@@ -12,9 +13,14 @@ import {
   saysHttp,
   writeHttp,
 } from '../../wire/http.ts';
+import { printable } from '../../wire/printable.ts';
 import type { Lean, Side, Wire } from '../../wire/wire.ts';
 import { plain } from './rules/passing-on.ts';
+import { USER } from './rules/policies.ts';
 import { COOKIE } from './rules/way.ts';
+
+/** Which of the servers behind has answered: nobody could follow a balancer that does not say. */
+const SERVED_BY = 'x-served-by';
 
 /** What is taken of an answer, in bytes: the balancer's own clients read what the servers behind may say. */
 const ANSWERS: Limits = { head: 2 * LIMITS.head, body: 1 << 20 };
@@ -25,13 +31,27 @@ export const wire: Wire<HttpMessage> = {
   read: (reader: Reader, from, _over, seen) => readHttp(reader, from, seen),
   write: writeHttp,
   kind: kindOfHttp,
-  says: saysHttp,
+  says(message) {
+    const by = headerOf(message, SERVED_BY);
+    return `${saysHttp(message)}${by === undefined ? '' : `, by server ${printable(by, 32)}`}`;
+  },
   leans: leansOf,
 };
 
-/** Only the sticky cookie shows in the bytes. What else leads a client to its server is nothing that anybody says. */
+/** Only the sticky cookie and a user's name show in the bytes. What else leads a client to its server is nothing that anybody says. */
 function leansOf(message: HttpMessage, from: Side): Lean[] {
   const isRequest = message.type === 'request' && from === 'client';
+  if (isRequest && headerOf(message, USER) !== undefined)
+    return [
+      {
+        field: USER,
+        op: 'carries',
+        holder: 'packet',
+        key: 'user',
+        why: 'from this name every balancer works out the same server, with nothing to look up',
+        cite: 'RFC 9110 §3.7',
+      },
+    ];
   if (isRequest && cookieOf(message, COOKIE) !== undefined)
     return [
       {

@@ -97,7 +97,7 @@ function nameOne(name: Name, id: string, pair: string, gloss: string): void {
   const word = printable(key.trim(), 24);
   // A cookie without a name is all value.
   if (value === undefined) return name(`${id}.`, 'Cookie', pair.length, { secret: true, chance: true });
-  name(`${id}.${word}.name`, 'Cookie name', key.length + 1);
+  name(`${id}.${word}.name`, 'Cookie name', key.length + 1, { show: () => word });
   name(`${id}.${word}`, `Cookie ${word}`, value.length, {
     secret: true,
     chance: true,
