@@ -1,10 +1,11 @@
 // One life after another on the same port, and what a client may be told about it.
 
 import type { Trace } from '../capture/trace.ts';
-import type { Waits } from '../protocols/shapes.ts';
+import type { Transport, Waits } from '../protocols/shapes.ts';
 import type { Over } from '../wire/wire.ts';
 import { type Balancer, balancer } from './balancer.ts';
 import type { Dials } from './dials.ts';
+import { beginForeign, type Foreign } from './foreign.ts';
 import { beginLife, type Host, type Life, LifeError, startHost } from './lives.ts';
 import type { KillOn, LifeOptions } from './messages.ts';
 
@@ -27,6 +28,8 @@ export interface SuccessionOptions {
   note: (trace: Trace) => void;
   clock: () => number;
   host?: () => Host;
+  /** The lives are somebody else's programs, and no hosts of ours: what they speak on, and how much has come by at the client so far. */
+  foreign?: { program: Foreign; over: Transport; heard: () => number } | undefined;
   /** Told what a person should know of a life that runs. */
   said?: (text: string) => void;
 }
@@ -66,6 +69,7 @@ export async function succession({
   note,
   clock,
   host = startHost,
+  foreign,
   said,
 }: SuccessionOptions): Promise<Succession> {
   let number = 0;
@@ -85,25 +89,39 @@ export async function succession({
   const front = balanced
     ? await balancer({ host: options.host, port, note, clock, ...(dials ? { dials } : {}) })
     : undefined;
-  /** How many turns of their loops both ends need to come to rest. */
-  const turns = front ? 9 : 3;
+  /** How many turns of their loops both ends need to come to rest. Who does not tell of its turns is given time instead. */
+  const turns = foreign ? 1 : front ? 9 : 3;
 
   async function begin(at: number, on?: KillOn): Promise<Life> {
     number++;
     const who = `${calls}/${number}`;
-    const life = await beginLife(
-      {
-        ...options,
-        ...(folder ? { folder } : {}),
-        ...(passed > 0 ? { passed } : {}),
-        port: at,
-        who,
-        ...(trace ? { trace } : {}),
-        ...(on ? { kill: on } : {}),
-      },
-      host(),
-      said,
-    );
+    const life = foreign
+      ? await beginForeign(
+          {
+            ...foreign,
+            who,
+            host: options.host,
+            port: at,
+            folder: folder ?? '.',
+            store: options.settings?.store,
+            note,
+            clock,
+          },
+          foreign.program,
+        )
+      : await beginLife(
+          {
+            ...options,
+            ...(folder ? { folder } : {}),
+            ...(passed > 0 ? { passed } : {}),
+            port: at,
+            who,
+            ...(trace ? { trace } : {}),
+            ...(on ? { kill: on } : {}),
+          },
+          host(),
+          said,
+        );
     void life.died.then(async ({ signal, code }) => {
       if (stopping) return;
       note({ t: clock(), who, is: 'died', signal, code });
@@ -248,7 +266,7 @@ export async function succession({
       retired.push(current);
       await front.drop();
       // That its connections have ended may be heard by others too: each answer of its is one step of that.
-      for (let steps = 0; steps < 3; steps++) await current.alive();
+      for (let steps = 0; steps < Math.min(3, turns); steps++) await current.alive();
       // Another instance is another machine: it shares neither memory nor disk with the one before.
       if (folder) folder = `${options.folder}-${retired.length + 1}`;
       current = await begin(0);

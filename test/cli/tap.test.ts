@@ -9,10 +9,10 @@ import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../src/cli/commands.ts';
 import { UsageError } from '../../src/cli/errors.ts';
+import { freePort } from '../../src/lab/ports.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { mosquitto } from '../brokers.ts';
 import { needs, program } from '../peers.ts';
-import { freePort } from '../ports.ts';
 import { amnesia, built, home, ROOT, records, start, terminal } from './amnesia.ts';
 
 const newHome = home();

@@ -6,10 +6,10 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { freePort } from '../../src/lab/ports.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { EXAMPLE_ZONE } from '../../src/served/example.zone.ts';
 import { needs } from '../peers.ts';
-import { freePort } from '../ports.ts';
 import { messageFor, TYPES, walk, wireName, zoneOf } from './ask.ts';
 import { type RandomZone, randomZone } from './random-zone.ts';
 
