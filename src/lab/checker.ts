@@ -3,7 +3,7 @@
 import { record } from '../capture/records.ts';
 import { type Arm, playArm } from './arm.ts';
 import { type Adversary, type Build, type Check, type Exercise, type Finding, type Run, STAGES } from './exercise.ts';
-import type { Foreign } from './foreign.ts';
+import { type Foreign, foreignCard } from './foreign.ts';
 import { frameOf } from './frame.ts';
 import { type Judgement, judge } from './litmus.ts';
 import { LifeError } from './lives.ts';
@@ -11,6 +11,8 @@ import type { Cut, Story } from './story.ts';
 
 /** How long one step may take, in milliseconds: short, since a server that is being written often does not answer. */
 const PATIENCE = 2_500;
+/** The same where every byte is kept apart from the next. */
+const SLOWLY = 8_000;
 
 /** Lines of the learner's own output that are kept: the last ones say what went wrong. */
 const LINES = 12;
@@ -125,8 +127,7 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
       seed,
       origin,
       foreign,
-      patience: PATIENCE,
-      ...(name === 'bytewise' ? { bytewise: true as const } : {}),
+      ...(name === 'bytewise' ? { bytewise: true, patience: SLOWLY } : { patience: PATIENCE }),
       ...(cut ? { cut } : {}),
     });
     const { fault } = arm;
@@ -138,7 +139,7 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
       steps: arm.steps,
       heard: heard(arm),
       all,
-      ...(fault ? { died: fault.message } : {}),
+      ...(fault ? { died: fault.message.replace(/ port \d+/g, ' PORT') } : {}),
       ...(control ? { control: control.run } : {}),
       ...(control && cut ? { judgement: judge(exercise.card, control.arm, arm) } : {}),
     };
@@ -166,25 +167,8 @@ function heard({ traces }: Arm): number {
   );
 }
 
-/** The workload as the lab plays it, against a design that is not ours. */
+/** The workload as the lab plays it, against a server that is not ours. */
 function storyOf({ card, connect, id, steps }: Exercise, design: string): Story {
-  return {
-    card: {
-      ...card,
-      calls: 'server',
-      ...(connect ? { connect } : {}),
-      designs: {
-        [design]: {
-          holds: 'disk',
-          tells: 'the server of an exercise',
-          promises: 'what its author says',
-          runs: () => Promise.reject(new Error('the server of an exercise is started by its command')),
-        },
-      },
-    },
-    protocol: card.name,
-    about: id,
-    steps,
-    designs: {},
-  };
+  const theirs = { ...foreignCard(card, design), calls: 'server', ...(connect ? { connect } : {}) };
+  return { card: theirs, protocol: card.name, about: id, steps, designs: {} };
 }

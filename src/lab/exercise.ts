@@ -166,7 +166,8 @@ export function survived(run: Run): Finding | undefined {
   const last = rows.at(-1);
   return {
     row: told?.row ?? (last && 'row' in last ? last.row : undefined),
-    expected: step === undefined ? 'the same answers as without the cut' : `“${control.steps[step - 1]?.answer}”, as ever`,
+    expected:
+      step === undefined ? 'the same answers as without the cut' : `“${control.steps[step - 1]?.answer}”, as ever`,
     found: judgement.because,
     ...(judgement.verdict === 'unknown' ? { unknown: true as const } : {}),
   };

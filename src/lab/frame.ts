@@ -2,7 +2,7 @@
 // read for one message. The checks of an exercise's author come between these.
 
 import type { AnyCard } from '../protocols/index.ts';
-import { during, firstDifference, type Check, type Finding, type Run, said } from './exercise.ts';
+import { type Check, during, type Finding, firstDifference, type Run, said } from './exercise.ts';
 
 /** The frame's own checks: those before an author's within their stage, and those after. */
 export function frameOf(card: AnyCard): { before: readonly Check[]; after: readonly Check[] } {

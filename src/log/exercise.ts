@@ -16,7 +16,8 @@ const TEXT = 12;
 export function reportLines({ held, failure, printed, verdict }: Report, look: Look): Line[] {
   const lines: Line[] = [];
   if (!failure) {
-    for (const { sentence } of held) lines.push(...wrap([{ text: '  ✓ ', style: 'good' }, { text: sentence }], look, 4));
+    for (const { sentence } of held)
+      lines.push(...wrap([{ text: '  ✓ ', style: 'good' }, { text: sentence }], look, 4));
     return [...lines, ...printedLines(printed, look)];
   }
   const { check, finding, run } = failure;
@@ -31,7 +32,16 @@ export function reportLines({ held, failure, printed, verdict }: Report, look: L
   lines.push([], ...paragraph('think', check.ask, look), []);
   const style = verdict === 'unknown' ? 'warn' : 'bad';
   const verb = verdict === 'unknown' ? 'not shown' : 'not yet';
-  lines.push(...wrap([{ text: `  ${verb} (${check.stage}): `, style }, { text: check.sentence, style: 'bold' }], look, 4));
+  lines.push(
+    ...wrap(
+      [
+        { text: `  ${verb} (${check.stage}): `, style },
+        { text: check.sentence, style: 'bold' },
+      ],
+      look,
+      4,
+    ),
+  );
   return lines;
 }
 
@@ -42,9 +52,7 @@ const ARMS: Readonly<Record<string, string>> = {
 
 /** What the learner's server printed, so that nobody takes it for ours. */
 export function printedLines(printed: readonly Printed[], look: Look): Line[] {
-  return printed.flatMap(({ line }) =>
-    wrap([{ text: '  your server │ ', style: 'life' }, { text: line }], look, 16),
-  );
+  return printed.flatMap(({ line }) => wrap([{ text: '  your server │ ', style: 'life' }, { text: line }], look, 16));
 }
 
 /** The rows up to and with one of them, or all. */
@@ -72,6 +80,7 @@ function storyLines(entries: readonly Entry[], look: Look): Line[] {
 function caretLines(entry: Entry | undefined, { at, count = 1 }: Finding, look: Look): Line[] {
   if (at === undefined || entry?.is !== 'packet') return [];
   const pairs = entry.hex.match(/../g) ?? [];
+  // A byte that is missing has its place behind the last one.
   const start = at - (at % 16);
   const row = pairs.slice(start, start + 16);
   const end = Math.min(at + count, start + 16) - 1;
@@ -83,7 +92,7 @@ function caretLines(entry: Entry | undefined, { at, count = 1 }: Finding, look: 
       [
         { text: `            ${' '.repeat(left)}` },
         { text: '^'.repeat(right - left), style: 'bad' },
-        { text: ` byte ${at}`, style: 'bad' },
+        { text: ` byte ${at}${at < entry.length ? '' : ' is not there'}`, style: 'bad' },
       ],
       look,
       12,

@@ -28,7 +28,7 @@ export interface LogOptions {
   level: Level;
   bytes: Bytes;
   look: Look;
-  /** Without what is of the moment: times, process numbers, ports. */
+  /** Without what is of the moment: times, process numbers, ports; and nothing of memories that nobody can look into. */
   timeless?: boolean;
 }
 
@@ -246,7 +246,7 @@ export class TerminalLog {
 
   private rule(entry: Numbered, before: string, text: string, style: Style, heavy: boolean): Line[] {
     const head: Span[] = heavy ? [{ text: '━━━ ', style }, ...this.stamp(entry)] : [...this.stamp(entry)];
-    const told = this.options.timeless ? text.replace(/ \(pid \d+\)| on port \d+/g, '') : text;
+    const told = this.options.timeless ? text.replace(/ \(pid \d+\)| on port \d+|, as it comes: nobody.*$/g, '') : text;
     return wrap([...head, { text: before }, { text: told, style }], this.options.look, TEXT + 2);
   }
 

@@ -55,7 +55,7 @@ const same: Check['look'] = (run): Finding | undefined => {
     const lengths = `${packet.length} of the ${asked.length / 2} bytes that were sent`;
     return {
       row: packet.row,
-      ...(at < packet.length ? { at } : {}),
+      at,
       expected: 'the payload of the datagram before it, all of it and nothing else',
       found: packet.length * 2 < asked.length ? lengths : `from byte ${at} on, something else than was sent`,
     };

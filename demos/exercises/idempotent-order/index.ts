@@ -140,6 +140,7 @@ export const exercise: Build<Customer> = {
     'by-item': 'another',
     'any-request': 'reuse',
     'keys-in-memory': 'kill',
-    'no-item-beside': 'kill-late',
+    'no-item-beside': 'kill',
+    overwrites: 'kill-late',
   },
 };

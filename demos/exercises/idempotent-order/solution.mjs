@@ -16,7 +16,8 @@ const keys = new Map();
 
 // What was answered is in this file, one line for each order. It is all that the next process knows.
 const file = path.join(STATE_DIR, 'orders.jsonl');
-for (const line of fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n') : []) if (line !== '') keep(JSON.parse(line));
+for (const line of fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n') : [])
+  if (line !== '') keep(JSON.parse(line));
 
 /** @param {Order} made */
 function keep(made) {
@@ -33,7 +34,8 @@ const server = http.createServer(async (request, response) => {
   const key = String(request.headers['idempotency-key']);
   const { item } = JSON.parse(body);
   const known = keys.get(key);
-  if (known) return known.item === item ? answer(201, known) : answer(422, { title: 'this key stands for something else' });
+  if (known)
+    return known.item === item ? answer(201, known) : answer(422, { title: 'this key stands for something else' });
   const made = { order: orders.length + 1, item, key };
   // Order and key in one line, and before the answer leaves: whatever is answered is known again, and never by half.
   fs.appendFileSync(file, `${JSON.stringify(made)}\n`);

@@ -50,7 +50,7 @@ net
       say(OPENED, 0, number(session.id), session.token, number(session.next), number(WINDOW));
     }
 
-    /** @param {number} id @param {Buffer} token */
+    /** @param {number} _id @param {Buffer} _token */
     function resume(_id, _token) {
       // Nobody could be found again here: nothing was filed under what the client brings.
       reset(UNKNOWN);

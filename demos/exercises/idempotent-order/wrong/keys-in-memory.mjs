@@ -27,7 +27,8 @@ const server = http.createServer(async (request, response) => {
   const key = String(request.headers['idempotency-key']);
   const { item } = JSON.parse(body);
   const known = keys.get(key);
-  if (known) return known.item === item ? answer(201, known) : answer(422, { title: 'this key stands for something else' });
+  if (known)
+    return known.item === item ? answer(201, known) : answer(422, { title: 'this key stands for something else' });
   const made = { order: orders.length + 1, item };
   fs.appendFileSync(file, `${JSON.stringify(made)}\n`);
   orders.push(made);

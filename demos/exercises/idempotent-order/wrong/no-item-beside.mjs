@@ -16,7 +16,8 @@ const keys = new Map();
 
 // What was answered is in this file, one line for each order. It is all that the next process knows.
 const file = path.join(STATE_DIR, 'orders.jsonl');
-for (const line of fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n') : []) if (line !== '') keep(JSON.parse(line), true);
+for (const line of fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n') : [])
+  if (line !== '') keep(JSON.parse(line), true);
 
 /** @param {Order} made */
 function keep(made, written = false) {

@@ -53,7 +53,7 @@ net
       say(OPENED, 0, number(session.id), session.token, number(session.next), number(WINDOW));
     }
 
-    /** @param {number} id @param {Buffer} token */
+    /** @param {number} id @param {Buffer} _token */
     function resume(id, _token) {
       const known = sessions.get(id);
       if (!known) return reset(UNKNOWN);
