@@ -7,7 +7,7 @@ import { type Foreign, foreignCard } from './foreign.ts';
 import { frameOf } from './frame.ts';
 import { type Judgement, judge } from './litmus.ts';
 import { LifeError } from './lives.ts';
-import type { Cut, Story } from './story.ts';
+import { type Cut, placeInWords, type Story } from './story.ts';
 
 /** How long one step may take, in milliseconds: short, since a server that is being written often does not answer. */
 const PATIENCE = 2_500;
@@ -72,17 +72,27 @@ export async function checkServer(exercise: Build, options: CheckOptions): Promi
 
 /** What a cut at a place did to the server of an adversary. */
 export interface Attempt {
+  cut: Cut;
   judgement: Judgement;
   run: Run;
   printed: readonly Printed[];
 }
 
-/** Tries one cut on the server of an adversary. */
-export async function tryCut(exercise: Adversary, cut: Cut, options: CheckOptions): Promise<Attempt> {
-  const arms = playing(exercise, { severed: cut }, options);
-  const run = await arms.play('severed');
-  if (!run.judgement) throw new Error('a severed arm was played, and not judged');
-  return { judgement: run.judgement, run, printed: arms.printed };
+/** Tries cuts on the server of an adversary, each in an arm of its own. */
+export async function tryCuts(
+  exercise: Adversary,
+  cuts: readonly Cut[],
+  options: CheckOptions,
+): Promise<readonly Attempt[]> {
+  const named = new Map(cuts.map((cut) => [`${cut.is} after ${placeInWords(cut.at)}`, cut]));
+  const arms = playing(exercise, Object.fromEntries(named), options);
+  const attempts: Attempt[] = [];
+  for (const [name, cut] of named) {
+    const run = await arms.play(name);
+    if (!run.judgement) throw new Error(`the arm ${name} was played, and not judged`);
+    attempts.push({ cut, judgement: run.judgement, run, printed: [...arms.printed] });
+  }
+  return attempts;
 }
 
 /** A server that ended by itself fails whatever was to be seen in that arm. */

@@ -136,16 +136,16 @@ export function lastAnswer(run: Run, step: number): Packet | undefined {
 }
 
 /**
- * Looks whether a step (counted from 1) is answered as it must be. `why`: what was expected, in words; the byte is that of the field
- * `at`, where the message has it.
+ * Looks whether a step (counted from 1) is answered as it must be. `why`: what was expected, in words. The bytes that are marked are
+ * those of the first of the fields `at` that the message has.
  */
-export function answers(step: number, right: string, why: string, at?: string): Check['look'] {
+export function answers(step: number, right: string, why: string, ...at: string[]): Check['look'] {
   return (run) => {
     const result = run.steps[step - 1];
     // A step that was never reached is somebody else's to tell of: an earlier one has failed.
     if (!result || result.answer === right) return undefined;
     const packet = lastAnswer(run, step);
-    const place = packet?.fields.find(({ id }) => id === at);
+    const place = packet?.fields.find(({ id }) => at.includes(id));
     return {
       row: packet?.row,
       ...(place ? { at: place.start, count: place.end - place.start } : {}),

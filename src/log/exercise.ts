@@ -2,8 +2,9 @@
 // part, and one question. No times, ports or process numbers: the same server is told the same.
 
 import type { Entry, Numbered } from '../capture/records.ts';
-import type { Printed, Report } from '../lab/checker.ts';
+import type { Attempt, Printed, Report } from '../lab/checker.ts';
 import type { Finding, Run } from '../lab/exercise.ts';
+import { armInWords } from './events.ts';
 import { column, drawn, heading, hexLine, TerminalLog } from './terminal.ts';
 import { type Line, type Look, type Span, wrap } from './text.ts';
 
@@ -12,17 +13,18 @@ const ROWS = 8;
 /** Where texts behind a word begin. */
 const TEXT = 12;
 
-/** The whole of a report, but for the last lines, which say what to do next: those are the command's to say. */
-export function reportLines({ held, failure, printed, verdict }: Report, look: Look): Line[] {
+/** A report, but for the command to type next. `file`: where the server stands. */
+export function reportLines({ held, failure, printed, verdict }: Report, file: string, look: Look): Line[] {
   const lines: Line[] = [];
   if (!failure) {
     for (const { sentence } of held)
       lines.push(...wrap([{ text: '  ✓ ', style: 'good' }, { text: sentence }], look, 4));
-    return [...lines, ...printedLines(printed, look)];
+    return [...lines, ...printedLines(printed, look), [], [{ text: `  ${file}` }]];
   }
   const { check, finding, run } = failure;
   const told = upTo(run.entries, finding.row);
-  lines.push(heading(`${ARMS[run.name] ?? `with a cut: ${run.name}`}: the story so far`, look));
+  const arm = run.entries.find((entry) => entry.is === 'arm');
+  lines.push(heading(`${ARMS[run.name] ?? (arm?.is === 'arm' ? armInWords(arm) : run.name)}: the story so far`, look));
   lines.push(...storyLines(told, look));
   lines.push(...caretLines(told.at(-1), finding, look));
   lines.push(...printedLines(printed, look), []);
@@ -32,6 +34,7 @@ export function reportLines({ held, failure, printed, verdict }: Report, look: L
   lines.push([], ...paragraph('think', check.ask, look), []);
   const style = verdict === 'unknown' ? 'warn' : 'bad';
   const verb = verdict === 'unknown' ? 'not shown' : 'not yet';
+  lines.push([{ text: `  ${file}` }]);
   lines.push(
     ...wrap(
       [
@@ -127,4 +130,28 @@ export function paragraph(word: string, text: string, look: Look, cite?: string)
 /** Addresses of this machine are of the moment. */
 function timeless(text: string): string {
   return text.replace(/\b127\.0\.0\.1:\d+/g, 'your server');
+}
+
+/** What a cut did to a server that looked right. */
+export function attemptLines({ judgement, run, printed }: Attempt, file: string, look: Look): Line[] {
+  const { verdict, because } = judgement;
+  const holds = verdict === 'untouched' || verdict === 'recovered';
+  const arm = run.entries.find((entry) => entry.is === 'arm');
+  return [
+    heading(arm?.is === 'arm' ? armInWords(arm) : run.name, look),
+    ...storyLines(run.entries, look),
+    ...printedLines(printed, look),
+    ...partingLines(run, look),
+    [],
+    [{ text: `  ${file}` }],
+    ...wrap(
+      [
+        { text: `  ${verdict}`, style: holds ? 'good' : 'bad' },
+        { text: `: ${timeless(because)}`, style: 'bold' },
+      ],
+      look,
+      4,
+    ),
+    ...(holds ? wrap([{ text: '  It holds here. Most places are such: look for the one that is not.' }], look, 2) : []),
+  ];
 }
