@@ -106,7 +106,8 @@ function list(folder: Folder, out: Screen): void {
       ),
     );
   }
-  out.print(next(commandIn(folder, `start ${here}`)));
+  const then = folder.standing(here).passed ? nextAfter(here, folder)?.id : here;
+  if (then !== undefined) out.print(next(commandIn(folder, `start ${then}`)));
 }
 
 function start(entry: Entry, folder: Folder, out: Screen): number {

@@ -8,7 +8,7 @@ import { Writable } from 'node:stream';
  * How many bytes at either end of what was written in one piece are kept apart by some time, and by how much, in milliseconds: there
  * headers end and bodies begin. Whether the other process has read a byte nobody here can tell, so it is given time to.
  */
-const EDGE = 32;
+const EDGE = 20;
 const APART = 2;
 
 /** Passes on to `to` whatever is written, in writes of one byte. */

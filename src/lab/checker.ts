@@ -12,7 +12,9 @@ import { type Cut, placeInWords, type Story } from './story.ts';
 /** How long one step may take, in milliseconds: short, since a server that is being written often does not answer. */
 const PATIENCE = 2_500;
 /** The same where every byte is kept apart from the next. */
-const SLOWLY = 8_000;
+const SLOWLY = 5_000;
+/** How long a server may take to listen, in milliseconds: it has little to load, and its machine may be busy. */
+const START = 5_000;
 
 /** Lines of the learner's own output that are kept: the last ones say what went wrong. */
 const LINES = 12;
@@ -113,6 +115,7 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
   const foreign: Foreign = {
     command,
     cwd,
+    patience: START,
     printed(_who, stream, line) {
       printed.push({ stream, line });
       if (printed.length > LINES) printed.shift();
