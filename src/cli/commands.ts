@@ -36,8 +36,12 @@ const NEEDED: Record<string, [what: string, example: string]> = {
 };
 /** Instead of a description: not to be listed. */
 const HIDDEN = false as unknown as string;
-const COMMANDS = [
-  ...['list', 'demo', 'litmus', 'points', 'fleet', 'tradeoffs', 'serve', 'tap'],
+/** What can follow `exercise`; the words of `src/cli/exercise.ts`, for the same reason. */
+const EXERCISE_ACTIONS = ['list', 'start', 'check', 'hint', 'solution', 'reset', 'new', 'lint'] as const;
+
+/** Every command, by its first word. */
+export const COMMANDS = [
+  ...['list', 'demo', 'exercise', 'litmus', 'points', 'fleet', 'tradeoffs', 'serve', 'tap'],
   ...['explain', 'show', 'runs', 'replay', 'completion'],
 ];
 
@@ -46,6 +50,9 @@ export async function run(args: readonly string[]): Promise<number> {
   const [first = ''] = args;
   if (first !== '' && !first.startsWith('-') && !COMMANDS.includes(first))
     throw new UsageError(`there is no command ${JSON.stringify(first)}. Type: amnesia --help`);
+  // What stands behind `--` is not for us: it is the command of a server that is checked.
+  const behind = first === 'exercise' ? args.indexOf('--') : -1;
+  const [own, theirs] = behind === -1 ? [args, undefined] : [args.slice(0, behind), args.slice(behind + 1)];
   /** A shell asks what could come next: what a command accepts is then listed, and only then. */
   const completing = first === '--get-yargs-completions';
   const named = completing ? { choices: await everyName() } : {};
@@ -87,7 +94,7 @@ export async function run(args: readonly string[]): Promise<number> {
       describe: 'fixes time and chance',
     });
 
-  const cli = yargs([...args])
+  const cli = yargs([...own])
     .scriptName('amnesia')
     .usage('$0\n\nSmall protocol servers that you can make forget. Without a command: the tour.')
     .command('$0', completing ? HIDDEN : 'the tour: every demo in short, then the matrix', look, (argv) =>
@@ -129,6 +136,37 @@ export async function run(args: readonly string[]): Promise<number> {
           .example('$0 demo tcp-session/disk --at "send 2 ACK"', 'killed when an answer was about to leave')
           .example('$0 demo tcp-session --cut path --log full', 'every field, every clause'),
       (argv) => does(async () => (await import('./demo.ts')).demo(await picked(argv.protocol), argv))(),
+    )
+    .command(
+      'exercise [action] [id]',
+      'servers to be extended, judged by the wire; watches yours while you write',
+      (to) =>
+        seed(look(to))
+          .positional('action', {
+            choices: EXERCISE_ACTIONS,
+            describe: 'without one, the current exercise is checked, and again after each save',
+          })
+          .positional('id', { type: 'string', describe: 'which; the current one without' })
+          .option('dir', { type: 'string', requiresArg: true, describe: 'your folder; ./amnesia-exercises without' })
+          .option('all', { type: 'boolean', describe: 'check: all that you have begun' })
+          .option('spoil', { type: 'boolean', describe: 'solution: before you have passed' })
+          .option('cut', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'check, of a server that looks right: the cut',
+          })
+          .option('at', {
+            type: 'number',
+            requiresArg: true,
+            coerce: whole('--at', 1),
+            describe: 'check, of a server that looks right: after which step',
+          })
+          .example('$0 exercise', 'h hint, l list, n next, r reset, q quit')
+          .example('$0 exercise check echo -- python3 server.py', 'in any language: PORT is in its environment'),
+      (argv) =>
+        does(async () =>
+          (await import('./exercise.ts')).exercise(argv.action, argv.id, { ...argv, command: commandOf(theirs) }),
+        )(),
     )
     .command(
       'litmus [protocols..]',
@@ -527,6 +565,13 @@ export async function run(args: readonly string[]): Promise<number> {
     });
   await cli.parseAsync();
   return code;
+}
+
+/** The command of a server, as it stood behind `--`. */
+function commandOf(words: readonly string[] | undefined): readonly string[] | undefined {
+  if (words?.length === 0)
+    throw new UsageError('a command is to follow the --. Type: amnesia exercise check echo -- python3 server.py');
+  return words;
 }
 
 /** All that can stand where a protocol is named. */

@@ -43,6 +43,8 @@ export interface ArmOptions {
   foreign?: Foreign | undefined;
   /** How long one step may take, in milliseconds: what has not been answered by then is not going to be. */
   patience?: number;
+  /** What the client says on a stream reaches the server one byte at a time. */
+  bytewise?: boolean | undefined;
   /** What stands behind the server, where it has been started before: it is renewed, and not stopped. */
   behind?: Behind | undefined;
 }
@@ -132,7 +134,8 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         origin: String(origin),
         settings: { ...settingsFor(story.card, design, seed, store), ...behind?.settings, ...options.settings },
       },
-      balanced: cut?.is === 'swap' || cut?.is === 'silence',
+      balanced: cut?.is === 'swap' || cut?.is === 'silence' || options.bytewise === true,
+      bytewise: options.bytewise,
       ...(dials ? { dials } : {}),
       calls: story.card.calls,
       ...(cut && 'on' in cut.at ? { kill: cut.at.on } : {}),

@@ -21,8 +21,9 @@ export interface SuccessionOptions {
   calls: string;
   /** Ends the first life at a protocol event. */
   kill?: KillOn;
-  /** Puts a balancer in front, for `swap` and `silence`. */
+  /** Puts a balancer in front, for `swap` and `silence`; with `bytewise`, it passes streams on one byte at a time. */
   balanced?: boolean;
+  bytewise?: boolean | undefined;
   /** The client's dials, for `silence`. */
   dials?: Dials;
   note: (trace: Trace) => void;
@@ -65,6 +66,7 @@ export async function succession({
   calls,
   kill,
   balanced = false,
+  bytewise,
   dials,
   note,
   clock,
@@ -87,7 +89,7 @@ export async function succession({
   let { port } = current;
   const retired: Life[] = [];
   const front = balanced
-    ? await balancer({ host: options.host, port, note, clock, ...(dials ? { dials } : {}) })
+    ? await balancer({ host: options.host, port, note, clock, bytewise, ...(dials ? { dials } : {}) })
     : undefined;
   /** How many turns of their loops both ends need to come to rest. Who does not tell of its turns is given time instead. */
   const turns = foreign ? 1 : front ? 9 : 3;

@@ -1,0 +1,39 @@
+// The course: every exercise, in the order in which to meet them. The only registry.
+
+import type { Exercise } from '../../src/lab/exercise.ts';
+
+export interface Entry {
+  id: string;
+  /** A few words, for lists. */
+  title: string;
+  /** What it teaches, in a line. */
+  teaches: string;
+  load: () => Promise<Exercise>;
+}
+
+export const COURSE: readonly Entry[] = [
+  {
+    id: 'echo',
+    title: 'Echo',
+    teaches: 'a datagram carries all that its answer needs: the payload, and the address it came from',
+    load: async () => (await import('./echo/index.ts')).exercise,
+  },
+  {
+    id: 'name-not-path',
+    title: 'A name, not the path',
+    teaches: 'a session filed under a name that the client carries outlives the connection it was opened on',
+    load: async () => (await import('./name-not-path/index.ts')).exercise,
+  },
+  {
+    id: 'looks-right',
+    title: 'It looks right',
+    teaches: 'an acknowledgement promises what has been written down, after every step and not after most of them',
+    load: async () => (await import('./looks-right/index.ts')).exercise,
+  },
+  {
+    id: 'idempotent-order',
+    title: 'An order, once',
+    teaches: 'a key must be written down together with what it stands for, before the answer leaves',
+    load: async () => (await import('./idempotent-order/index.ts')).exercise,
+  },
+];
