@@ -51,7 +51,7 @@ export function recordingIn(json: unknown, file: string): Recording {
   const origin = played[0]?.url.origin;
   const ours = played.filter(({ url }) => url.origin === origin);
   if (ours.length < 2)
-    refuse(file, `${ours.length} requests to ${origin ?? 'anybody'}: a cut falls between two of them`);
+    refuse(file, `only ${ours.length} to ${origin ?? 'anybody'}, and a cut falls between two requests`);
   if (ours.length > STEPS)
     refuse(file, `${ours.length} requests, and at most ${STEPS} are played: record less, or cut the recording down`);
   const others = played.length - ours.length;

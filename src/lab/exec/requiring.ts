@@ -27,7 +27,7 @@ export function following({ filedUnder, heldBy, cuts }: MatrixRow, store: boolea
   };
   if (heldBy === 'nobody' || heldBy === 'the client')
     return {
-      filedUnder: filedUnder === 'nothing' ? 'nothing, or a name in such a store' : filedUnder,
+      filedUnder: filedUnder === 'nothing' ? 'nothing that a cut has reached' : filedUnder,
       heldBy: `${heldBy}, or ${UNTOLD}`,
       proviso: store
         ? 'What this workload needs outlives the process, another instance and the loss of the Redis it was given: if the server keeps it anywhere else, no cut has reached that place.'
@@ -103,5 +103,11 @@ export function answerTo(requirement: Requirement, row: MatrixRow, follows: Foll
   const said = requirement.is === 'held by' ? follows.heldBy : follows.filedUnder;
   const found = `${requirement.is} ${said}`;
   if (said === 'unknown') return { is: 'unknown', found };
-  return { is: said === requirement.what || said.startsWith(`${requirement.what},`) ? 'met' : 'not met', found };
+  // What is said with a proviso is met with it: it stands beside the answer.
+  const met = [
+    requirement.what,
+    `${requirement.what}, or ${UNTOLD}`,
+    `${requirement.what} that a cut has reached`,
+  ].includes(said);
+  return { is: met ? 'met' : 'not met', found };
 }
