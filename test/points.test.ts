@@ -10,6 +10,7 @@ import type { Exchange, Story } from '../src/lab/story.ts';
 import { pointsLines, pointsMarkdown } from '../src/log/points.ts';
 import { paint } from '../src/log/text.ts';
 import { amnesia, home } from './cli/amnesia.ts';
+import { LITMUS } from './protocol.ts';
 
 const env = await home()();
 const [exchange] = story.exchanges as unknown as [Exchange<never>];
@@ -57,7 +58,7 @@ test.each<[string, Story, string[]]>([
       expect(found).toEqual(rows.map((cells) => `${cells[0]}, ${cells[1]}: ${cells[head.indexOf(design)]}`));
     }
   },
-  120_000,
+  LITMUS,
 );
 
 describe('amnesia points', () => {

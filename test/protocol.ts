@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SYLLABUS } from '../demos/index.ts';
 import type { Arm } from '../src/lab/arm.ts';
-import { judge, litmus } from '../src/lab/litmus.ts';
+import { judge, litmus, type MatrixRow } from '../src/lab/litmus.ts';
 import { missingStore } from '../src/lab/store.ts';
-import { cutsOf } from '../src/lab/story.ts';
+import { cutsOf, type Telling } from '../src/lab/story.ts';
 import { temporaryFolder } from '../src/lab/tidy.ts';
 import {
   entriesOf,
@@ -25,8 +25,8 @@ import {
   withoutChance,
 } from './promises.ts';
 
-/** A litmus plays a story some forty times; a machine that is busy takes its time. */
-const LITMUS = 300_000;
+/** A litmus plays a story some forty times; a machine that is busy takes its time. In milliseconds. */
+export const LITMUS = 300_000;
 
 export const folderOf = (protocol: string) => fileURLToPath(new URL(`../src/protocols/${protocol}`, import.meta.url));
 
@@ -149,16 +149,26 @@ export async function keepsItsPromises(protocol: string, part?: 'first half' | '
         if (isBeside(subject)) {
           // Where it depends on the moment, nobody can claim anything; but something is claimed, and it holds.
           expect(Object.keys(telling?.claims ?? {}).length).toBeGreaterThan(1);
-          return expect(verdicts).toMatchObject(telling?.claims ?? {});
+          return expect(verdicts, reasons(row, telling?.claims)).toMatchObject(telling?.claims ?? {});
         }
         // A claim for each: an author who claims nothing could never be wrong.
         expect(Object.keys(telling?.claims ?? {}).sort()).toEqual([...possible].sort());
-        expect(verdicts).toEqual(telling?.claims);
+        expect(verdicts, reasons(row, telling?.claims)).toEqual(telling?.claims);
         expect(row.filedUnder).not.toBe('unknown');
         expect(row.heldBy).not.toBe('unknown');
       });
     });
   });
+}
+
+/** What was found at each place of the cuts that did something else than was claimed. */
+function reasons({ cuts }: MatrixRow, claims: Telling['claims'] = {}): string {
+  return cuts
+    .filter(({ cut, verdict }) => claims[cut] !== undefined && verdict !== claims[cut])
+    .flatMap(({ cut, places }) =>
+      places.map(({ place, judgement: { verdict, because } }) => `${cut} ${place}: ${verdict}, ${because}`),
+    )
+    .join('\n');
 }
 
 function isSame(one: readonly string[], other: readonly string[]): boolean {

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { story } from '../../../demos/websocket.ts';
 import { points } from '../../../src/lab/points.ts';
 import type { Exchange, Story } from '../../../src/lab/story.ts';
+import { LITMUS } from '../../protocol.ts';
 
 test.each(['memory', 'resume'])(
   '%s',
@@ -25,5 +26,5 @@ test.each(['memory', 'resume'])(
     expect(found.length).toBeGreaterThan(8);
     expect(found).toEqual(rows.map((cells) => `${cells[0]}, ${cells[1]}: ${cells[head.indexOf(design)]}`));
   },
-  60_000,
+  LITMUS,
 );
