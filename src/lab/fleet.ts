@@ -13,9 +13,9 @@ import {
   rulesFor,
   type State,
 } from '../protocols/balancer/state.ts';
-import { wire } from '../protocols/balancer/wire.ts';
+import { type Message, wire } from '../protocols/balancer/wire.ts';
 import { type AnyCard, loadCard } from '../protocols/index.ts';
-import { type HttpMessage, headerOf } from '../wire/http.ts';
+import { headerOf } from '../wire/http.ts';
 import { settingsFor, storeFor } from './arm.ts';
 import { StateKeeper } from './keeper.ts';
 import { beginLife, type Life } from './lives.ts';
@@ -187,7 +187,7 @@ export async function fleet(options: FleetOptions): Promise<FleetResult> {
     const listed = () =>
       servers.map(({ name, life, draining }) => `${name}=127.0.0.1:${life.port}${draining ? ' drain' : ''}`).join('\n');
     const members = servers.map(({ name, life }) => ({ name, address: `127.0.0.1:${life.port}`, draining: false }));
-    const { keeper } = await StateKeeper.open<State, HttpMessage, Event, Deed, Outcome>({
+    const { keeper } = await StateKeeper.open<State, Message, Event, Deed, Outcome>({
       rules: rulesFor(policy, { members, key }),
       wire,
       world: REAL_WORLD,

@@ -3,8 +3,9 @@
 
 import { pathOf } from '../../bounds/paths.ts';
 import { type Asked, type Visitor, visitor } from '../../sockets/visitor.ts';
-import type { Header, Response } from '../../wire/http.ts';
+import type { Header, HttpMessage, Response } from '../../wire/http.ts';
 import { printable } from '../../wire/printable.ts';
+import type { Wire } from '../../wire/wire.ts';
 import type { Client, ClientOptions, Facts } from '../shapes.ts';
 import { wire } from './wire.ts';
 
@@ -39,7 +40,7 @@ export async function connect({ host, port, waits, introduce, design }: ClientOp
     const user: User = {
       address: nextAddress(),
       visit: visitor({
-        ...{ host, port, waits, wire },
+        ...{ host, port, waits, wire: wire as Wire<HttpMessage> },
         from: () => user.address,
         introduced: ({ localAddress, localPort }) => introduce?.(pathOf(localAddress, localPort), name),
       }),

@@ -1,7 +1,6 @@
 // The card of balancer: one service behind it, and four ways to find again the server that knows a user.
 
 import { readFile } from 'node:fs/promises';
-import type { HttpMessage } from '../../wire/http.ts';
 import { printable } from '../../wire/printable.ts';
 import { readSetting } from '../settings.ts';
 import { type Card, SettingError, type Settings } from '../shapes.ts';
@@ -9,9 +8,9 @@ import type { UsersClient } from './client.ts';
 import { type Member, membersIn } from './rules/members.ts';
 import { serveFrom } from './server.ts';
 import { type Deed, type Event, type Given, type Outcome, rulesFor, type State } from './state.ts';
-import { wire } from './wire.ts';
+import { type Message, wire } from './wire.ts';
 
-type BalancerCard = Card<State, HttpMessage, Event, UsersClient, Deed, Outcome>;
+type BalancerCard = Card<State, Message, Event, UsersClient, Deed, Outcome>;
 
 export const card: BalancerCard = {
   name: 'balancer',

@@ -2,12 +2,13 @@
 // same one again. What it does not remember is who logged in: that is with one of the servers.
 
 import { addressOf } from '../../bounds/paths.ts';
-import type { Header, HttpMessage, Request, Response } from '../../wire/http.ts';
+import type { Header, Request, Response } from '../../wire/http.ts';
 import type { Decision, Facts, Path, Rules, World } from '../shapes.ts';
 import type { Member } from './rules/members.ts';
-import { answered, keepsOpen, passedOn, plain, unfit } from './rules/passing-on.ts';
+import { answered, keepsOpen, passedOn, plain, switched, unfit } from './rules/passing-on.ts';
 import { choosing, type Policy } from './rules/policies.ts';
 import { ledTo, setWay, withoutWay } from './rules/way.ts';
+import type { Message } from './wire.ts';
 
 export interface Backend extends Member {
   /** As the last look at it, or the last request to it, has shown. Well until shown otherwise. */
@@ -57,6 +58,8 @@ export type Slip = {
 export type Deed =
   /** Makes the request to the first of these servers, and to the second if the first one fails. */
   | { is: 'forward'; to: readonly Pick<Member, 'name' | 'address'>[]; request: Request; slip: Slip }
+  /** From here on what either end says is passed on to the other as it is: the server that has granted another protocol waits for it. */
+  | { is: 'join'; slip: Slip }
   /** Asks each of them how it is, and reads the list of servers again where it is in a file. */
   | { is: 'look'; at: readonly Pick<Member, 'name' | 'address'>[] };
 
@@ -72,9 +75,11 @@ export type Outcome =
       body: string;
       slip: Slip;
     }
+  /** The server has granted what the client asked to go on in: it is not HTTP any more. */
+  | { is: 'switched'; by: string; failed: string[]; headers: [string, string][]; slip: Slip }
   /** Nobody has answered, or nobody in time. */
   | { is: 'failed'; failed: string[]; late: boolean; slip: Slip }
-  /** The client has gone, and nobody waits for the answer any more. */
+  /** The client has gone, and nobody waits for the answer any more; or what both went on in is over. */
   | { is: 'abandoned'; slip: Slip }
   /** Who has not answered in time is in neither list: it stays what it was. */
   | { is: 'looked'; well: string[]; sick: string[]; members?: Member[]; wrong?: string };
@@ -91,10 +96,11 @@ export interface Given {
   key: Buffer;
 }
 
-type Decided = Decision<HttpMessage, Event, Deed>;
+type Found = Pick<Outcome & { is: 'switched' }, 'by' | 'failed' | 'slip'>;
+type Decided = Decision<Message, Event, Deed>;
 
 /** The rules of the balancer under a policy: the one choice that makes the designs differ. */
-export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, HttpMessage, Event, Deed, Outcome> {
+export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, Message, Event, Deed, Outcome> {
   const choose = choosing(policy, key);
   const listed = new Map(members.map((member) => [member.name, member]));
 
@@ -118,6 +124,8 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
       switch (outcome.is) {
         case 'answered':
           return answer(state, outcome, from, world);
+        case 'switched':
+          return join(state, outcome, from, world);
         case 'failed': {
           const { failed, late, slip } = outcome;
           const why = late
@@ -159,26 +167,47 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
     const safe = request.method === 'GET' || request.method === 'HEAD';
     const asked = (safe ? to : to.slice(0, 1)).map(({ name, address }) => ({ name, address }));
     const names = asked.map(({ name }) => name);
-    const led = policy === 'cookie' ? ledTo(request, state.backends.keys(), key) : undefined;
+    const way = policy === 'cookie' ? ledTo(request, state.backends.keys(), key) : undefined;
     const passed = passedOn(request, addressOf(from).address);
     const does: Deed = {
       is: 'forward',
       to: asked,
       request: policy === 'cookie' ? { ...passed, headers: withoutWay(passed.headers) } : passed,
-      slip: { names, forHead: request.method === 'HEAD', keepsOpen: keepsOpen(request), led: led ?? null },
+      slip: { names, forHead: request.method === 'HEAD', keepsOpen: keepsOpen(request), led: way ?? null },
     };
     return { events: [...events, { is: 'asked', names }], actions: [{ to: from, does }] };
   }
 
-  function answer(state: State, outcome: Outcome & { is: 'answered' }, from: Path, world: World): Decided {
-    const { by, failed, status, reason, headers, slip } = outcome;
-    const events: Event[] = [{ is: 'done', names: slip.names }, ...sick(state, failed)];
+  /** What is learnt of the servers by it, and what the client is told of the way. */
+  function led(state: State, { by, failed, slip }: Found, from: Path, world: World) {
+    const events = sick(state, failed);
     const { address } = addressOf(from);
     // Who was led elsewhere belongs there from now on.
     if (policy === 'address' && failed.length > 0 && state.places.has(address))
       events.push({ is: 'placed', address, name: by, at: seconds(world) });
     const more: Header[] = [['X-Served-By', by]];
     if (policy === 'cookie' && slip.led !== by) more.push(setWay(by, key));
+    return { events, more };
+  }
+
+  /** The server that has granted it is at work for as long as the two go on. */
+  function join(state: State, outcome: Outcome & { is: 'switched' }, from: Path, world: World): Decided {
+    const { by, headers, slip } = outcome;
+    const { events, more } = led(state, outcome, from, world);
+    return {
+      events: [{ is: 'done', names: slip.names.filter((name) => name !== by) }, ...events],
+      actions: [
+        { to: from, say: switched(headers, more) },
+        { to: from, does: { is: 'join', slip: { ...slip, names: [by] } } },
+      ],
+    };
+  }
+
+  function answer(state: State, outcome: Outcome & { is: 'answered' }, from: Path, world: World): Decided {
+    const { status, reason, headers, slip } = outcome;
+    const found = led(state, outcome, from, world);
+    const events: Event[] = [{ is: 'done', names: slip.names }, ...found.events];
+    const { more } = found;
     const body = Buffer.from(outcome.body, 'latin1');
     const whole: Response = { type: 'response', version: '1.1', status, reason, headers, body };
     return { events, actions: say(from, answered(whole, slip.forHead, more), slip.keepsOpen).actions };

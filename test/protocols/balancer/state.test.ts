@@ -11,6 +11,7 @@ import {
   rulesFor,
   type State,
 } from '../../../src/protocols/balancer/state.ts';
+import type { Message } from '../../../src/protocols/balancer/wire.ts';
 import type { Decision } from '../../../src/protocols/shapes.ts';
 import type { Header, HttpMessage, Response } from '../../../src/wire/http.ts';
 import { KEY } from './house.ts';
@@ -23,7 +24,7 @@ function script(policy: Policy, members = MEMBERS) {
   const state = rules.empty();
   let now = 1_000_000;
   const world = { now: () => now, name: () => 'unused' };
-  const carryOut = ({ events, actions }: Decision<HttpMessage, Event, Deed>) => {
+  const carryOut = ({ events, actions }: Decision<Message, Event, Deed>) => {
     for (const event of events) {
       expect(JSON.parse(JSON.stringify(event))).toEqual(event);
       rules.apply(state, event);
