@@ -120,7 +120,7 @@ describe.skipIf(process.platform === 'win32')('a server in a few lines', () => {
       '--leave-out',
       'json /at/ns',
       '--require',
-      'kill: untouched',
+      'kill: recovered',
     );
     expect(again.code, again.out).toBe(0);
   });
