@@ -1,5 +1,5 @@
 #!/bin/sh
-# NSD at PORT with a zone of five names: those that our own story of DNS asks for.
+# NSD at PORT with a small zone: the names that our own story of DNS asks for, but for one.
 cat > "$STATE_DIR/example.test.zone" <<END
 \$ORIGIN example.test.
 @ 3600 IN SOA ns hostmaster 1 7200 900 1209600 300

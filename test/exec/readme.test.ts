@@ -33,7 +33,10 @@ test('each command has its row, and each row its command', () => {
 /** `recovered or lost` is either. */
 const cellsOf = (row: string) => row.split('|').map((cell) => cell.trim());
 
-test.skipIf(process.platform === 'win32').for(commands)('%s', async (command, context) => {
+/** Some dozens of lives each, one after another. */
+const PATIENCE = 180_000;
+
+test.skipIf(process.platform === 'win32').for(commands)('%s', { timeout: PATIENCE }, async (command, context) => {
   for (const [peer, named] of Object.entries(PEERS)) if (named.test(command)) needs(context, peer);
   const name = /--as (\S+)/.exec(command)?.[1];
   const expected = cellsOf(rows.find((row) => row.includes(`/${name} |`)) ?? '');

@@ -18,7 +18,9 @@ export const UNTOLD = 'a store that we were not told of';
  * What the row of a server says that is not ours. Nobody can empty it, and nobody knows what else it writes to: what survives every cut is
  * held by nobody, by the client, or by something that no cut has reached. `store`: whether it was given a store of its own to lose.
  */
-export function following({ filedUnder, heldBy, cuts }: MatrixRow, store: boolean): Following {
+export function following(row: MatrixRow, store: boolean): Following {
+  const { filedUnder, cuts } = row;
+  const heldBy = holderOf(row);
   const survives = (cut: CutKind) => {
     const verdict = cuts.find((each) => each.cut === cut)?.verdict;
     return verdict === undefined || verdict === 'unknown'
@@ -51,6 +53,18 @@ export function following({ filedUnder, heldBy, cuts }: MatrixRow, store: boolea
       proviso: `Nothing is known of ${untried.join(', ')}, and so not all of this follows.`,
     };
   return { filedUnder, heldBy };
+}
+
+/**
+ * Where nobody can make it forget, only what the client said more tells whether it made something good. To connect again, and to ask what
+ * was not answered, is nothing that it holds for the server.
+ */
+function holderOf({ heldBy, cuts }: MatrixRow): MatrixRow['heldBy'] {
+  if (heldBy !== 'the client') return heldBy;
+  const more = cuts.flatMap(({ cut, places }) =>
+    cut === 'kill' || cut === 'swap' ? places.flatMap(({ judgement }) => judgement.more) : [],
+  );
+  return more.every((each) => /^(.{1,80}: )?(connect|be refused)$/.test(each)) ? 'nobody' : 'the client';
 }
 
 /** What somebody requires of a server: `stateless`, `filed under: a name`, `held by: a disk`, `kill: recovered`. */
