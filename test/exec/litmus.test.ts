@@ -67,7 +67,7 @@ describe.skipIf(process.platform === 'win32')('a server in a few lines', () => {
     expect(ran.code).toBe(0);
     for (const line of ran.out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
 
-    const { header, entries } = readRun(records);
+    const { header, entries } = await readRun(records);
     expect(header).toMatchObject({
       protocol: 'http',
       design: 'counter',
