@@ -168,7 +168,10 @@ export function serveFrom(reread?: Reread) {
       for (const { name, address } of to) {
         if (!gone || gone.aborted) return { is: 'abandoned', slip };
         const signal = AbortSignal.any([gone, closing.signal, AbortSignal.timeout(PATIENCE)]);
-        const answer = await asked(address, request, signal).catch(() => undefined);
+        const answer = await asked(address, request, signal).catch((error: Error) =>
+          error instanceof TooLongError ? error : undefined,
+        );
+        if (answer instanceof TooLongError) return { is: 'too long', failed, slip };
         if (answer && 'far' in answer) {
           const line = lines.get(path);
           if (!line || gone.aborted) answer.far.socket.destroy();
@@ -235,6 +238,11 @@ class StaleError extends Error {
   override readonly name = 'StaleError';
 }
 
+/** An answer that is not read to its end, since it would have to be kept whole. */
+class TooLongError extends Error {
+  override readonly name = 'TooLongError';
+}
+
 type Answer = Pick<Outcome & { is: 'answered' }, 'status' | 'reason' | 'headers' | 'body'>;
 type Switched = { headers: [string, string][]; far: NonNullable<Line['far']> };
 
@@ -283,7 +291,7 @@ async function wholeOf(answer: IncomingMessage): Promise<Answer> {
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     length += chunk.length;
     // Leaving the loop ends the connection: the rest would be of no use.
-    if (length > BODY) throw new Error(`the answer has more than ${BODY} bytes`);
+    if (length > BODY) throw new TooLongError(`the answer has more than ${BODY} bytes`);
     chunks.push(chunk);
   }
   const { statusCode = 0, statusMessage = '' } = answer;

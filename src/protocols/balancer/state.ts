@@ -79,6 +79,8 @@ export type Outcome =
   | { is: 'switched'; by: string; failed: string[]; headers: [string, string][]; slip: Slip }
   /** Nobody has answered, or nobody in time. */
   | { is: 'failed'; failed: string[]; late: boolean; slip: Slip }
+  /** One has, with more than is passed on. That is no fault of the server, and another one would say as much. */
+  | { is: 'too long'; failed: string[]; slip: Slip }
   /** The client has gone, and nobody waits for the answer any more; or what both went on in is over. */
   | { is: 'abandoned'; slip: Slip }
   /** Who has not answered in time is in neither list: it stays what it was. */
@@ -133,6 +135,18 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
             : plain(502, 'Bad Gateway', 'The server behind has failed. Whether it did what was asked is not known.');
           const { actions } = say(from, why, slip.keepsOpen);
           return { events: [{ is: 'done', names: slip.names }, ...sick(state, failed)], actions };
+        }
+        case 'too long': {
+          const { failed, slip } = outcome;
+          const why = plain(
+            502,
+            'Bad Gateway',
+            'The server behind says more than is passed on here. What was asked may be done.',
+          );
+          return {
+            events: [{ is: 'done', names: slip.names }, ...sick(state, failed)],
+            actions: say(from, why, slip.keepsOpen).actions,
+          };
         }
         case 'abandoned':
           return { events: [{ is: 'done', names: outcome.slip.names }], actions: [] };

@@ -46,7 +46,12 @@ export const wire: Wire<Message> = {
     return length;
   },
   read(reader: Reader, from, _over, seen) {
-    if (!isPassing(reader, seen)) return readHttp(reader, from, seen);
+    if (!isPassing(reader, seen)) {
+      const message = readHttp(reader, from, seen);
+      // Who explains messages may not be who has framed them.
+      if (message.type === 'response' && message.status === 101) seen.set(SWITCHED, 'yes');
+      return message;
+    }
     return { type: 'passing', bytes: reader.raw({ id: 'passing', label: 'Of another protocol' }, reader.left) };
   },
   write(writer, message) {

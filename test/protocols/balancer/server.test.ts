@@ -268,16 +268,27 @@ test('a server that breaks off in the middle of its answer has not answered', as
   expect(bodyOf(answer)).not.toContain('half');
 });
 
-test('an answer that grows beyond all bounds is not read to its end', async () => {
-  const endless = await backend('endless', (_request, response) => {
-    const more = () => {
-      while (!response.destroyed && response.write(Buffer.alloc(65_536)));
-      if (!response.destroyed) response.once('drain', more);
-    };
-    more();
-  });
-  const { port } = await front('round-robin', listed(endless));
-  expect(statusesOf(await (await talk(port)).say(asking('GET')))).toEqual([502]);
+test('an answer that grows beyond all bounds is not read to its end, and takes no server out: others are served as before', async () => {
+  const endless = () =>
+    backend('endless', (request, response) => {
+      if (request.url !== '/endless') return void response.end('well');
+      const more = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+        if (!response.destroyed) response.once('drain', more);
+      };
+      more();
+    });
+  const both = [await endless(), await endless()];
+  const { port, keeper } = await front('round-robin', listed(...both));
+  const ann = await talk(port);
+  const [refused] = await ann.say(asking('GET', '/endless'));
+  expect([refused?.status, bodyOf(refused)]).toEqual([502, expect.stringContaining('more than is passed on')]);
+  expect(both.map(({ requests }) => requests.length)).toEqual([1, 0]);
+  expect([...keeper.state.backends.values()].map(({ health, active }) => [health, active])).toEqual([
+    ['well', 0],
+    ['well', 0],
+  ]);
+  expect(statusesOf(await ann.say(asking('GET')))).toEqual([200]);
 });
 
 test('a server behind that speaks no HTTP is a server that fails', async () => {

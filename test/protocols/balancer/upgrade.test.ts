@@ -6,7 +6,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { wire } from '../../../src/protocols/balancer/wire.ts';
-import { Inbox, type Seen } from '../../../src/wire/wire.ts';
+import { Reader } from '../../../src/wire/fields.ts';
+import { Inbox, type Seen, type Side } from '../../../src/wire/wire.ts';
 import { over } from '../../over.ts';
 import { asking, backend, front, type Talk, talk } from './house.ts';
 
@@ -136,6 +137,19 @@ test('what comes before the answer may be meant in either protocol: nobody passe
   ann.socket.resume().write(`${asking('GET', '/', UPGRADE)}${asking('GET', '/hidden')}`);
   await over(ann.socket);
   expect(one.asked.map(({ url }) => url)).toEqual(['/']);
+});
+
+test('who explains what others have framed, as the log does, knows from the 101 on', () => {
+  const seen: Seen = new Map();
+  const granted = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const read = (bytes: string, side: Side) => {
+    const message = wire.read(new Reader(Buffer.from(bytes, 'latin1'), { annotate: true }), side, 'tcp', seen);
+    return `${wire.kind(message)} ${wire.says(message)}`;
+  };
+  expect(read(asking('GET', '/chat', UPGRADE), 'client')).toBe('GET /chat');
+  expect(read(granted, 'server')).toBe('101 Switching Protocols');
+  expect(read('\x81\x02hi', 'server')).toBe('PASSING in another protocol');
+  expect(read('\x81\x82abcd', 'client')).toBe('PASSING in another protocol');
 });
 
 test('a reader of the log frames what passes by chunks, and looks into none', () => {

@@ -11,7 +11,8 @@ import {
   rulesFor,
   type State,
 } from '../../../src/protocols/http/state.ts';
-import type { Heard } from '../../../src/protocols/http/wire.ts';
+import { type Heard, wire } from '../../../src/protocols/http/wire.ts';
+import { Reader } from '../../../src/wire/fields.ts';
 import { BY_SESSION } from './shop.ts';
 
 function script(held: Held = BY_SESSION, limits: Partial<Limits> = {}, given: Given = {}) {
@@ -168,4 +169,14 @@ test('who says whose request it is counts for nothing, but for a balancer that i
     '::1 ann',
   ]);
   expect(known({ trusts }, 'unknown', '', '10.0.0.1 bob', 'a'.repeat(46))).toEqual(['127.0.0.1 ann']);
+});
+
+test('the log tells what X-Forwarded-For is, and that nothing else says whose request it is', () => {
+  const bytes = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n');
+  const reader = new Reader(bytes, { annotate: true });
+  const seen = new Map();
+  const [lean] = wire.leans(wire.read(reader, 'client', 'tcp', seen), 'client', seen);
+  const field = reader.fields?.find(({ id }) => id === lean?.field);
+  expect(lean).toMatchObject({ op: 'carries', holder: 'packet', cite: 'RFC 7239 §7.4' });
+  expect(field).toMatchObject({ show: '10.0.0.1', gloss: expect.stringContaining('a balancer saw') });
 });
