@@ -15,7 +15,7 @@ export interface Acts {
   hint(at: Entry): Promise<number>;
   reset(at: Entry): number;
   /** Begins the exercise that follows, and returns it. */
-  next(at: Entry): Entry;
+  next(at: Entry): Promise<Entry>;
 }
 
 /** Checks now and after each save, until somebody quits. Resolves to the exit code of the last check. */
@@ -87,7 +87,7 @@ export async function watch(first: Entry, asked: Asked, acts: Acts): Promise<num
         n: async () => {
           await going;
           clear();
-          entry = acts.next(entry);
+          entry = await acts.next(entry);
           look();
           keys();
         },
