@@ -147,7 +147,7 @@ test('a server in another language is started by its command, now and from then 
   const python = needs(context, 'python3');
   const kim = learner();
   await kim.types('start', 'echo');
-  writeFileSync(kim.file('echo', 'server.py'), readFileSync(new URL('../exercises/echo.py', import.meta.url)));
+  writeFileSync(kim.file('echo', 'server.py'), readFileSync(new URL('../exercises/solved/echo.py', import.meta.url)));
   const first = await kim.types('check', '--', python, 'server.py');
   expect(first.code, first.out).toBe(0);
   expect(first.out).toContain(`: ${python} server.py`);
