@@ -25,6 +25,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./name-not-path/index.ts')).exercise,
   },
   {
+    id: 'login-survives',
+    title: 'A login that survives',
+    teaches: 'a name in a cookie is worth what is filed under it: log-ins and log-outs alike are written down',
+    load: async () => (await import('./login-survives/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',
