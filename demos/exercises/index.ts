@@ -31,6 +31,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./login-survives/index.ts')).exercise,
   },
   {
+    id: 'two-servers',
+    title: 'One login, two servers',
+    teaches: 'what the client carries signed no server need remember, and any server that shares the secret can read',
+    load: async () => (await import('./two-servers/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',
