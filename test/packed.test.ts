@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -69,6 +69,9 @@ describe('the package, as somebody has it who installed it', () => {
       '.dist/host.js',
       'src/protocols/udp-echo/state.ts',
       'demos/udp-echo.ts',
+      'demos/exercises/echo/problem.md',
+      'demos/exercises/echo/starter.mjs',
+      'demos/exercises/echo/wrong/text.mjs',
       'README.md',
       'LICENSE',
     ])
@@ -101,6 +104,16 @@ describe('the package, as somebody has it who installed it', () => {
       const { code, out, err } = await amnesia('demo', `mqtt/${design}`, '--cut', 'path', '--log', 'line');
       expect({ code, err }, out).toEqual({ code: 0, err: '' });
     }
+  });
+
+  test('the course comes with it, and its servers run on plain Node with no loader', async () => {
+    const dir = join(folder.path, 'course');
+    expect((await amnesia('exercise', '--dir', dir)).out).toContain('next: amnesia exercise hint echo --dir ');
+    const own = join(dir, 'echo', 'server.mjs');
+    await writeFile(own, (await amnesia('exercise', 'solution', '--spoil', '--dir', dir)).out);
+    const { code, out, err } = await amnesia('exercise', 'check', '--dir', dir);
+    expect({ code, err }, out).toEqual({ code: 0, err: '' });
+    expect((await amnesia('exercise', 'lint', 'echo')).code).toBe(0);
   });
 
   test('it knows its version, and errors name the command as it is typed here', async () => {

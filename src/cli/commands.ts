@@ -161,6 +161,14 @@ export async function run(args: readonly string[]): Promise<number> {
             coerce: whole('--at', 1),
             describe: 'check, of a server that looks right: after which step',
           })
+          .option('answer', {
+            type: 'string',
+            array: true,
+            requiresArg: true,
+            describe: 'check, of a log with blanks: what belongs there, once for each',
+          })
+          // Several answers are meant; elsewhere what is given twice counts once, and the last.
+          .parserConfiguration({ 'duplicate-arguments-array': true })
           .example('$0 exercise', 'h hint, l list, n next, r reset, q quit')
           .example('$0 exercise check echo -- python3 server.py', 'in any language: PORT is in its environment'),
       (argv) =>
