@@ -38,6 +38,18 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./looks-right/index.ts')).exercise,
   },
   {
+    id: 'login-survives',
+    title: 'A login that survives',
+    teaches: 'a name in a cookie is worth what is filed under it: log-ins and log-outs alike are written down',
+    load: async () => (await import('./login-survives/index.ts')).exercise,
+  },
+  {
+    id: 'two-servers',
+    title: 'One login, two servers',
+    teaches: 'what the client carries signed no server need remember, and any server that shares the secret can read',
+    load: async () => (await import('./two-servers/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',

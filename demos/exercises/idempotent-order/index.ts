@@ -6,9 +6,9 @@ import { card } from '../../../src/protocols/http/index.ts';
 import { wire } from '../../../src/protocols/http/wire.ts';
 import type { Client, ClientOptions } from '../../../src/protocols/shapes.ts';
 import { visitor } from '../../../src/sockets/visitor.ts';
-import type { HttpMessage, Response } from '../../../src/wire/http.ts';
-import { quoted } from '../../../src/wire/printable.ts';
+import type { HttpMessage } from '../../../src/wire/http.ts';
 import type { Wire } from '../../../src/wire/wire.ts';
+import { inWords, shown } from '../answer.ts';
 
 interface Customer extends Client {
   /** Orders under an Idempotency-Key. Resolves to `order 1`, or to the status of a refusal. */
@@ -23,30 +23,19 @@ async function connect({ host, port, waits }: ClientOptions): Promise<Customer> 
     async order(item, key) {
       const headers = [['Idempotency-Key', key]] as const;
       const answer = await visit.ask({ method: 'POST', target: '/orders', json: { item }, headers, again: true });
-      if (answer.status >= 300) return `refused with ${answer.status}`;
-      return `order ${Number(bodyOf(answer).order)}`;
+      return inWords(answer, (json) => `order ${Number(json.order)}`);
     },
     async orders() {
       const answer = await visit.ask({ method: 'GET', target: '/orders' });
-      if (answer.status !== 200) return `refused with ${answer.status}`;
-      const { orders } = bodyOf(answer);
-      if (!Array.isArray(orders)) throw new Error('there is no list "orders" in the answer');
-      return orders.map((each: { item?: unknown }) => String(each?.item)).join(', ') || 'none';
+      return inWords(answer, ({ orders }) => {
+        if (!Array.isArray(orders)) throw new Error('there is no list "orders" in the answer');
+        return orders.map((each: { item?: unknown }) => shown(each?.item)).join(', ') || 'none';
+      });
     },
     facts: () => ({}),
     move: () => visit.reset(),
     close: () => visit.close(),
   };
-}
-
-function bodyOf({ body }: Response): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'));
-    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  } catch (error) {
-    throw new Error(`the body of the answer is no JSON: ${quoted(body, 60)}`, { cause: error });
-  }
-  throw new Error(`the body of the answer is no object: ${quoted(body, 60)}`);
 }
 
 const order = (name: string, item: string, key: string) => ({
