@@ -19,6 +19,13 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./echo/index.ts')).exercise,
   },
   {
+    id: 'reliable-datagrams',
+    title: 'Reliable datagrams',
+    teaches:
+      'what may be lost, doubled or late arrives once and in order, when it is numbered, repeated and acknowledged',
+    load: async () => (await import('./reliable-datagrams/index.ts')).exercise,
+  },
+  {
     id: 'name-not-path',
     title: 'A name, not the path',
     teaches: 'a session filed under a name that the client carries outlives the connection it was opened on',
