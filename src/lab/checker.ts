@@ -115,6 +115,7 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
   const foreign: Foreign = {
     command,
     cwd,
+    ...(exercise.env ? { env: exercise.env } : {}),
     patience: START,
     printed(_who, stream, line) {
       printed.push({ stream, line });

@@ -29,6 +29,8 @@ interface About<C extends Client> {
   design?: string;
   /** A client of the exercise's own: such as one that says what no good client would. */
   connect?(options: ClientOptions): Promise<C>;
+  /** In the server's environment beside PORT, HOST and STATE_DIR, the same for every life and every instance: such as a secret. */
+  env?: Readonly<Record<string, string>>;
   /** The workload. An answer is what came, in words; nothing rolled by dice may be in it, and whether it is right the checks say. */
   steps: readonly Step<C>[];
   /** From a nudge to nearly the answer. */
