@@ -20,6 +20,19 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./echo/index.ts')).exercise,
   },
   {
+    id: 'reliable-datagrams',
+    title: 'Reliable datagrams',
+    teaches:
+      'what may be lost, doubled or late arrives once and in order, when it is numbered, repeated and acknowledged',
+    load: async () => (await import('./reliable-datagrams/index.ts')).exercise,
+  },
+  {
+    id: 'dns-answer',
+    title: 'A DNS answer',
+    teaches: 'an answer repeats its question, and says how long it may be remembered, also when it is a "no"',
+    load: async () => (await import('./dns-answer/index.ts')).exercise,
+  },
+  {
     id: 'name-not-path',
     title: 'A name, not the path',
     teaches: 'a session filed under a name that the client carries outlives the connection it was opened on',
