@@ -25,6 +25,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./name-not-path/index.ts')).exercise,
   },
   {
+    id: 'written-down',
+    title: 'Written down',
+    teaches: 'an acknowledgement is a promise: what it says must be on the disk before it leaves',
+    load: async () => (await import('./written-down/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',
