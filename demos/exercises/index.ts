@@ -31,6 +31,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./written-down/index.ts')).exercise,
   },
   {
+    id: 'looks-right',
+    title: 'It looks right',
+    teaches: 'an acknowledgement promises what has been written down, after every step and not after most of them',
+    load: async () => (await import('./looks-right/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',
