@@ -45,6 +45,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./read-a-return/index.ts')).exercise,
   },
   {
+    id: 'written-down',
+    title: 'Written down',
+    teaches: 'an acknowledgement is a promise: what it says must be on the disk before it leaves',
+    load: async () => (await import('./written-down/index.ts')).exercise,
+  },
+  {
     id: 'looks-right',
     title: 'It looks right',
     teaches: 'an acknowledgement promises what has been written down, after every step and not after most of them',

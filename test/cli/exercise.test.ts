@@ -1,20 +1,14 @@
 // The course as a learner has it: a folder of their own, and a command for each thing they may want.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cp } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { COURSE } from '../../demos/exercises/index.ts';
 import { commandsIn } from '../../src/cli/exercise/lint.ts';
 import { ACTIONS } from '../../src/cli/exercise.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { needs } from '../peers.ts';
-import { amnesia, built, ROOT } from './amnesia.ts';
-
-/** As the package has it: its texts and servers lie beside it. */
-const script = await built();
-const texts = join('demos', 'exercises');
-await cp(join(ROOT, texts), join(dirname(script), '..', texts), { recursive: true });
+import { amnesia, ROOT } from './amnesia.ts';
 
 const folders: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -32,7 +26,7 @@ function learner() {
     types: (...args: string[]) => {
       const at = args.indexOf('--');
       const [own, theirs] = at === -1 ? [args, []] : [args.slice(0, at), args.slice(at)];
-      return amnesia(['exercise', ...own, '--dir', dir, ...theirs], { script });
+      return amnesia(['exercise', ...own, '--dir', dir, ...theirs]);
     },
   };
 }
