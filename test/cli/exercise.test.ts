@@ -150,7 +150,7 @@ test('a server in another language is started by its command, now and from then 
 
 describe('what learners read', () => {
   const source = readFileSync(join(ROOT, 'src/cli/commands.ts'), 'utf8');
-  const problems = COURSE.map(({ id }) => readFileSync(join(ROOT, texts, id, 'problem.md'), 'utf8'));
+  const problems = COURSE.map(({ id }) => readFileSync(join(ROOT, join('demos', 'exercises'), id, 'problem.md'), 'utf8'));
 
   test('every option of a command in it exists', () => {
     const commands = problems.flatMap(commandsIn);
