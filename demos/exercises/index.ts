@@ -74,4 +74,10 @@ export const COURSE: readonly Entry[] = [
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',
     load: async () => (await import('./idempotent-order/index.ts')).exercise,
   },
+  {
+    id: 'consistent-hashing',
+    title: 'No more than its share',
+    teaches: 'where a key belongs can be computed by everybody alike, and need not be remembered by anybody',
+    load: async () => (await import('./consistent-hashing/index.ts')).exercise,
+  },
 ];
