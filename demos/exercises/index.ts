@@ -32,6 +32,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./dns-answer/index.ts')).exercise,
   },
   {
+    id: 'dns-cookie',
+    title: 'Cookies with no memory',
+    teaches: 'a keyed hash that the client carries: a server can know its clients again, and keep no list of them',
+    load: async () => (await import('./dns-cookie/index.ts')).exercise,
+  },
+  {
     id: 'name-not-path',
     title: 'A name, not the path',
     teaches: 'a session filed under a name that the client carries outlives the connection it was opened on',
