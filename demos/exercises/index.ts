@@ -44,6 +44,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./name-not-path/index.ts')).exercise,
   },
   {
+    id: 'sequence-wrap',
+    title: 'Numbers that wrap',
+    teaches: 'sequence numbers lie on a circle: earlier and later are distances with a sign, modulo 2^32',
+    load: async () => (await import('./sequence-wrap/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',
