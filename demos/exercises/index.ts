@@ -33,6 +33,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./dns-answer/index.ts')).exercise,
   },
   {
+    id: 'dns-cookie',
+    title: 'Cookies with no memory',
+    teaches: 'a keyed hash that the client carries: a server can know its clients again, and keep no list of them',
+    load: async () => (await import('./dns-cookie/index.ts')).exercise,
+  },
+  {
     id: 'name-not-path',
     title: 'A name, not the path',
     teaches: 'a session filed under a name that the client carries outlives the connection it was opened on',
@@ -55,6 +61,12 @@ export const COURSE: readonly Entry[] = [
     title: 'It looks right',
     teaches: 'an acknowledgement promises what has been written down, after every step and not after most of them',
     load: async () => (await import('./looks-right/index.ts')).exercise,
+  },
+  {
+    id: 'sequence-wrap',
+    title: 'Numbers that wrap',
+    teaches: 'sequence numbers lie on a circle: earlier and later are distances with a sign, modulo 2^32',
+    load: async () => (await import('./sequence-wrap/index.ts')).exercise,
   },
   {
     id: 'login-survives',
