@@ -37,6 +37,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./looks-right/index.ts')).exercise,
   },
   {
+    id: 'ftp-rest',
+    title: 'FTP REST',
+    teaches: 'an offset that the client carries needs no memory at the server, and holds for one transfer',
+    load: async () => (await import('./ftp-rest/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',
