@@ -69,6 +69,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./sequence-wrap/index.ts')).exercise,
   },
   {
+    id: 'ftp-rest',
+    title: 'FTP REST',
+    teaches: 'an offset that the client carries needs no memory at the server, and holds for one transfer',
+    load: async () => (await import('./ftp-rest/index.ts')).exercise,
+  },
+  {
     id: 'login-survives',
     title: 'A login that survives',
     teaches: 'a name in a cookie is worth what is filed under it: log-ins and log-outs alike are written down',
