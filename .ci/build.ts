@@ -1,7 +1,9 @@
 // Builds `.dist`: plain JavaScript for plain Node, in parts, so that a command loads only what it needs.
 
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
 
@@ -22,6 +24,7 @@ const common: BuildOptions = {
     'aedes',
     'aedes-persistence-level',
     'aedes-persistence-redis',
+    'ajv',
     'ioredis',
     'level',
     'mqemitter-redis',
@@ -42,4 +45,24 @@ export async function program(outdir: string, { minify = true } = {}): Promise<v
   await build({ ...each, entryPoints: { host: 'src/lab/host.ts' } });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await program(join(ROOT, '.dist'));
+/** What a workload outside this repository needs to be typed: `src/workload.ts` as declarations, and whatever they name. */
+function types(folder: string): void {
+  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  execFileSync(process.execPath, [tsc, '-p', '.ci/types.json'], { cwd: ROOT, stdio: 'inherit' });
+  const named = new Set<string>();
+  const name = (file: string) => {
+    if (named.has(file)) return;
+    named.add(file);
+    const source = readFileSync(join(folder, file), 'utf8');
+    for (const [, other = ''] of source.matchAll(/(?:from|import\() ?'(\.[^']+)\.ts'/g))
+      name(normalize(`${join(dirname(file), other)}.d.ts`));
+  };
+  name('workload.d.ts');
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+    if (file.endsWith('.ts') && !named.has(normalize(file))) rmSync(join(folder, file));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await program(join(ROOT, '.dist'));
+  types(join(ROOT, '.dist', 'types'));
+}

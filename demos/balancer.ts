@@ -79,16 +79,16 @@ const designs: Record<'round-robin' | 'cookie' | 'address' | 'hash', Telling> = 
     next: 'amnesia demo balancer/hash',
   },
   hash: {
-    cut: { is: 'kill', at: { after: 3 } },
+    cut: { is: 'path', at: { after: 3 } },
     verdict: 'recovered',
     predict: {
-      ask: 'Again it is the address that counts, but there is no table: the balancer works out from the address where it falls on a ring of the servers. It is killed. Who is led to the wrong server?',
-      choices: ['everybody', 'whoever does not come first', 'nobody'],
+      ask: 'No table and no cookie: each request names its user, and the balancer works out from the name where it falls on a ring of the servers. Bob and Ann change their network, and with it their addresses. Who is led to the wrong server?',
+      choices: ['both: nobody knows the new addresses', 'whoever does not come first', 'nobody'],
       right: 2,
     },
     claims: {
       forget: 'untouched',
-      path: 'lost',
+      path: 'recovered',
       kill: 'recovered',
       swap: 'recovered',
       silence: 'recovered',
@@ -96,7 +96,7 @@ const designs: Record<'round-robin' | 'cookie' | 'address' | 'hash', Telling> = 
     },
     why: [
       'What is worked out from the request alone cannot be forgotten, and every balancer works out the same.',
-      'It is still the address that counts: from another one the same user falls on another place of the ring.',
+      'It is the name that counts. A request that names nobody goes by its address, and moves with it.',
       'When a server joins, it takes its share of the ring, and only the users there are led elsewhere: amnesia fleet --act add.',
     ],
     next: 'amnesia fleet http/memory --policy hash --act add',

@@ -9,10 +9,10 @@ import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beginLife, type Host } from '../src/lab/lives.ts';
 import type { KillOn } from '../src/lab/messages.ts';
+import { freePort } from '../src/lab/ports.ts';
 import { adopt } from '../src/lab/tidy.ts';
 import type { Settings } from '../src/protocols/shapes.ts';
 import { program } from './peers.ts';
-import { freePort } from './ports.ts';
 
 /** How long a program may take to listen, in milliseconds. */
 const PATIENCE = 10_000;

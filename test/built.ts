@@ -14,7 +14,8 @@ export default async function setup(project: TestProject): Promise<void> {
   const folder = join(process.env.TMPDIR as string, 'program');
   mkdirSync(folder);
   cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
+  // The texts and servers of the course lie beside the program, as in the package.
+  for (const beside of ['node_modules', 'demos']) symlinkSync(join(ROOT, beside), join(folder, beside), 'junction');
   const built = join(folder, '.dist');
   const build = () => program(built, { minify: false });
   await build();

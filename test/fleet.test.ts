@@ -37,11 +37,11 @@ describe('with sessions in the memory of one server', () => {
     expect(result.failed).toBeLessThan(0.1 * result.requests);
   });
 
-  test('by the hash of their address only those move who are the new server’s', async () => {
+  test('by the hash of their name only those move who are the new server’s', async () => {
     const result = await play('memory', 'hash', 'add');
     worked(result);
     expect([result.loggedOutBefore, result.failed]).toEqual([0, 0]);
-    // A quarter is fair; these thirty addresses are always the same ones.
+    // A quarter is fair; these thirty names are always the same ones.
     expect(result.loggedOut).toBeGreaterThan(0.05);
     expect(result.loggedOut).toBeLessThan(0.5);
     expect(result.loadAfter.servers['4']).toBeGreaterThan(0);

@@ -64,6 +64,12 @@ describe.each<[protocol: string, design: string, other?: Cut]>([
   ['mqtt', 'memory'],
   ['mqtt', 'disk'],
   ...(peer('redis-server') ? [['mqtt', 'redis'] as [string, string]] : []),
+  ['http', 'memory'],
+  ['http', 'store'],
+  ['http', 'token'],
+  ...(peer('redis-server') ? [['http', 'hybrid'] as [string, string]] : []),
+  ['balancer', 'round-robin'],
+  ['balancer', 'cookie'],
   ['websocket', 'memory'],
   ['websocket', 'resume'],
 ])('%s/%s %s', (protocol, design, other) => {

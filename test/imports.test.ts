@@ -19,7 +19,7 @@ const MAY: Record<string, string[]> = {
   'src/capture': ['src/wire', 'src/bounds', 'src/protocols'],
   'src/lab': ['src/wire', 'src/bounds', 'src/sockets', 'src/protocols', 'src/capture'],
   'src/log': ['src/wire', 'src/capture'],
-  demos: ['src/lab', 'src/protocols', 'src/wire', 'src/cli'],
+  demos: ['src/lab', 'src/protocols', 'src/sockets', 'src/wire', 'src/cli'],
   'src/cli': ['src/wire', 'src/bounds', 'src/protocols', 'src/capture', 'src/lab', 'src/log', 'demos'],
 };
 

@@ -308,6 +308,24 @@ test('around a row: what everybody knew before and after it', () => {
   expect(around(99)).toEqual([]);
 });
 
+test('around any row of a long run, in any order', () => {
+  // As many facts at every row would fill all memory.
+  const MANY = 20_000;
+  const told = Array.from({ length: MANY }, (_none, index) => ({
+    is: 'memory',
+    holder: 'session/1',
+    changes: [{ subject: `s[${index + 2}]`, after: 'x' }],
+  }));
+  const { around } = ledger(rows(life('session/1'), ...told));
+  const known = (row: number) =>
+    around(row).map(({ before, after }) => [before, after].map((f) => Object.keys(f).length));
+  for (const row of [MANY + 1, 2, 100, 101])
+    expect(known(row)).toEqual([
+      [row - 2, row - 1],
+      [0, 0],
+    ]);
+});
+
 test('losses are not remembered for ever', () => {
   const book = new Book();
   const add = (row: number, what: object) => book.add({ t_ns: 0, arm: 1, row, ...(what as Row) } as Numbered);

@@ -253,7 +253,10 @@ export async function unruly({ story, design, seed = 1 }: Subject, traces: reado
     for (const message of inbox.push(bytes).messages)
       keeper.hear(path, [between ? await between.heard(message) : message]);
   }
-  for (const [to, said] of deeds) put(ruled, to, encode(card.wire, await said));
+  for (const [to, saying] of deeds) {
+    const said = await saying;
+    if (said !== undefined) put(ruled, to, encode(card.wire, said));
+  }
   for (const path of new Set([...sent.keys(), ...ruled.keys()])) {
     const [real, pure] = [sent.get(path) ?? [], ruled.get(path) ?? []].map((list) =>
       // Instances that share a store roll their names from what the store holds, and all roll the same.

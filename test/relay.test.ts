@@ -6,13 +6,13 @@ import net, { type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Entry, Recorder } from '../src/capture/records.ts';
 import { clockSince } from '../src/capture/trace.ts';
+import { freePort } from '../src/lab/ports.ts';
 import { CLIENTS, datagrams } from '../src/lab/relay/datagrams.ts';
 import { type Relay, relay } from '../src/lab/relay/relay.ts';
 import { UNSEEN } from '../src/lab/relay/sights.ts';
 import { eventInWords } from '../src/log/events.ts';
 import { type AnyCard, loadCard } from '../src/protocols/index.ts';
 import { over } from './over.ts';
-import { freePort } from './ports.ts';
 
 const HOST = '127.0.0.1';
 

@@ -73,25 +73,31 @@ export interface Around {
 
 /** The ledger of a whole arm. */
 export function ledger(entries: readonly Entry[]): Ledger {
+  const rows = entries.filter((entry): entry is Numbered => 'row' in entry);
   const book = new Book();
-  const notes = new Map<number, Note[]>();
-  const around = new Map<number, Around[]>();
-  for (const entry of entries) {
-    if (!('row' in entry)) continue;
-    const was = book.known();
-    notes.set(entry.row, book.add(entry));
-    const is = book.known();
-    around.set(
-      entry.row,
-      was.map(({ holder, facts, unseen }, index) => ({
-        holder,
-        before: facts,
-        after: is[index]?.facts ?? {},
-        ...(unseen ? { unseen } : {}),
-      })),
-    );
-  }
-  return { notes, accounts: book.accounts, around: (row) => around.get(row) ?? [] };
+  const notes = new Map(rows.map((entry) => [entry.row, book.add(entry)]));
+  // Facts at every row would be as many facts as rows, times rows. They are made for whoever asks, who mostly asks in order.
+  const places = new Map(rows.map(({ row }, index) => [row, index]));
+  let told = new Book();
+  let read = 0;
+  const around = (row: number): Around[] => {
+    const at = places.get(row);
+    const entry = at === undefined ? undefined : rows[at];
+    if (at === undefined || !entry) return [];
+    if (at < read) [told, read] = [new Book(), 0];
+    for (const before of rows.slice(read, at)) told.add(before);
+    const was = told.known();
+    told.add(entry);
+    read = at + 1;
+    const is = told.known();
+    return was.map(({ holder, facts, unseen }, index) => ({
+      holder,
+      before: facts,
+      after: is[index]?.facts ?? {},
+      ...(unseen ? { unseen } : {}),
+    }));
+  };
+  return { notes, accounts: book.accounts, around };
 }
 
 /** Losses that are kept in mind. A lesson has a handful; a server that runs for days must not be remembered for ever. */

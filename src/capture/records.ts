@@ -227,7 +227,9 @@ export class Recorder {
   /** Secrets that have passed by, to know them again in bytes that are no message. */
   private readonly secrets = new Set<string>();
   /** `retired`: it lives, and the balancer leads nobody to it any more. */
-  private life: { who: string; facts: Facts; alive: boolean; retired?: true; unseen?: true } | undefined;
+  private life:
+    | { who: string; facts: Facts; alive: boolean; retired?: true; unseen?: true; untapped?: true }
+    | undefined;
   private serverPort = 0;
   /** The port of the balancer in front, where there is one, and whose words come from its ports: back end's view → client. */
   private front: number | undefined;
@@ -292,6 +294,7 @@ export class Recorder {
           facts: this.namedFacts(trace.facts),
           alive: true,
           ...(trace.unseen ? { unseen: true } : {}),
+          ...(trace.untapped ? { untapped: true } : {}),
         };
         // A new process starts to count its connections anew.
         this.conversations.clear();
@@ -604,7 +607,7 @@ export class Recorder {
       };
       if (this.silent && trace.way === 'sent') packet.swallowed = true;
       if (trace.way === 'read') packet.read = true;
-      else if (byClient && !explained.malformed) packet.read = false;
+      else if (byClient && !explained.malformed && !(this.life?.untapped && this.life.alive)) packet.read = false;
       row(packet);
       // The entry is what is handed out, so the entry is what must be completed later.
       const entry = this.entries.at(-1) as PacketRow & { row: number };

@@ -18,8 +18,11 @@ export type Trace = { t: number; who: string } & (
   | { is: 'memory'; because?: { path: Path; nth: number; later?: true }; changes: Change[] }
   /** The rules were told what came of a deed. With the bytes read, it is all that they ever hear. */
   | { is: 'learned'; path: Path; outcome: Json }
-  /** `unseen`: nobody can look into its memory. Of a process that is not ours the number is not known either. */
-  | { is: 'born'; pid?: number; path: Path; facts: Facts; notes: string[]; unseen?: true }
+  /**
+   * `unseen`: nobody can look into its memory. `untapped`: nor at its end of a connection, so what it has read is not known. Of a
+   * process that nobody here has started the number is not known either.
+   */
+  | { is: 'born'; pid?: number; path: Path; facts: Facts; notes: string[]; unseen?: true; untapped?: true }
   | { is: 'died'; signal: string | null; code: number | null }
   | { is: 'kill'; pid: number; on?: string }
   | { is: 'forgot'; facts: Facts; left: Facts }

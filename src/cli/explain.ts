@@ -12,8 +12,8 @@ export interface ExplainOptions {
   color?: boolean | undefined;
 }
 
-export function explain(row: number, options: ExplainOptions): number {
-  const { header, entries } = readRun(options.run);
+export async function explain(row: number, options: ExplainOptions): Promise<number> {
+  const { header, entries } = await readRun(options.run);
   const rows = entries.filter((entry) => 'row' in entry);
   const entry = rows.find((each) => each.row === row);
   const again = options.run ? `amnesia explain 1 --run ${options.run}` : 'amnesia explain 1';

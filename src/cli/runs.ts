@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Entry } from '../capture/records.ts';
 import { RUN_VERSION, type RunHeader } from '../capture/run.ts';
+import { printable } from '../wire/printable.ts';
 import { UsageError } from './errors.ts';
 
 const KEPT = 20;
@@ -38,32 +39,44 @@ export interface Run {
   entries: Entry[];
 }
 
-/** A run: the one that a file holds, the nth last one kept (`1` is the last), or the last. */
-export function readRun(which = '1'): Run {
+/** A run: the one that a file holds, the nth last one kept (`1` is the last), or the last. Every line of it is a record. */
+export async function readRun(which = '1'): Promise<Run> {
   const path = /^\d{1,3}$/.test(which) ? keptRun(Number(which)) : which;
-  let text: string;
+  const lines = linesOf(path);
+  const header = headerOf(lines, path);
+  const { faultOf } = await import('../capture/lawful.ts');
+  const records = lines.map((line, index) => {
+    const record = parsed(line, path, index + 1);
+    const fault = faultOf(record);
+    if (fault === undefined) return record;
+    throw new UsageError(`${path}:${index + 1} is no record: ${printable(fault)}. ${ANOTHER}`);
+  });
+  return { path, header, entries: records.slice(1) as Entry[] };
+}
+
+/** What a run that is kept says of itself; its records are not looked at. */
+export function readHeader(path: string): RunHeader {
+  return headerOf(linesOf(path), path);
+}
+
+const ANOTHER = 'Type: amnesia demo udp-echo --json > run.jsonl';
+
+function linesOf(path: string): string[] {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8').trimEnd().split('\n');
   } catch (error) {
     throw new UsageError(`${path} cannot be read. Type: amnesia demo udp-echo`, { cause: error });
   }
-  const [first, ...rest] = text
-    .trimEnd()
-    .split('\n')
-    .map((line, index) => parsed(line, path, index + 1));
-  if ((first as RunHeader | undefined)?.is !== 'run')
-    throw new UsageError(`${path} is not a run. Type: amnesia demo udp-echo --json > run.jsonl`);
-  const { version } = first as RunHeader;
-  if (version !== RUN_VERSION)
+}
+
+function headerOf([first = '']: readonly string[], path: string): RunHeader {
+  const header = parsed(first, path, 1) as RunHeader | null;
+  if (header?.is !== 'run') throw new UsageError(`${path} is not a run. ${ANOTHER}`);
+  if (header.version !== RUN_VERSION)
     throw new UsageError(
-      `${path} is a run of version ${version}, and this program reads version ${RUN_VERSION}. Type: amnesia demo udp-echo --json > run.jsonl`,
+      `${path} is a run of version ${printable(String(header.version))}, and this program reads version ${RUN_VERSION}. ${ANOTHER}`,
     );
-  const odd = (rest as Partial<Entry>[]).findIndex(
-    (entry) => typeof entry?.is !== 'string' || typeof entry.t_ns !== 'number',
-  );
-  if (odd !== -1)
-    throw new UsageError(`${path}:${odd + 2} is no record. Type: amnesia demo udp-echo --json > run.jsonl`);
-  return { path, header: first as RunHeader, entries: rest as Entry[] };
+  return header;
 }
 
 /** The paths of all runs kept, the last one first. */
@@ -90,7 +103,7 @@ function parsed(line: string, path: string, number: number): unknown {
   try {
     return JSON.parse(line);
   } catch (error) {
-    throw new UsageError(`${path}:${number} is not JSON. Type: amnesia demo udp-echo --json > run.jsonl`, {
+    throw new UsageError(`${path}:${number} is not JSON. ${ANOTHER}`, {
       cause: error,
     });
   }

@@ -34,6 +34,7 @@ export interface ServeOptions {
   secret?: string | undefined;
   root?: string | undefined;
   users?: string | undefined;
+  trust?: string | undefined;
   anonymous?: string | undefined;
   active?: string | undefined;
   cert?: string | undefined;
@@ -50,7 +51,7 @@ export interface ServeOptions {
 
 /** What a protocol may be told, beside where it listens. */
 const SETTINGS = [
-  ...(['zone', 'secret', 'root', 'users', 'anonymous', 'active', 'cert', 'key'] as const),
+  ...(['zone', 'secret', 'root', 'users', 'trust', 'anonymous', 'active', 'cert', 'key'] as const),
   ...(['jwt-key-file', 'acl', 'tls', 'ws', 'store', 'sync', 'to', 'to-file'] as const),
 ] as const;
 /** Where Redis listens unless it was told otherwise. */

@@ -8,7 +8,7 @@ import { wrap } from '../log/text.ts';
 import { printableJson } from '../wire/printable.ts';
 import { EXIT } from './errors.ts';
 import { armsOf, type ExportOptions, exportRun, possible, titleOf } from './exports.ts';
-import { keptRuns, readRun } from './runs.ts';
+import { keptRuns, readHeader, readRun } from './runs.ts';
 import { screen } from './screen.ts';
 import { typed } from './typed.ts';
 
@@ -23,7 +23,7 @@ export interface ShowOptions extends ExportOptions {
 /** `which`: a number of `amnesia runs`, or a file of records. */
 export async function show(which: string | undefined, options: ShowOptions): Promise<number> {
   possible(options);
-  const run = readRun(which);
+  const run = await readRun(which);
   const { header, entries } = run;
   const written = await exportRun(run, options);
   const arms = armsOf(entries);
@@ -65,7 +65,7 @@ export function runs(options: {
   const out = screen(options);
   const paths = keptRuns();
   for (const [index, path] of paths.entries()) {
-    const { header } = readRun(path);
+    const header = readHeader(path);
     const { mtime } = statSync(path);
     if (options.json) {
       process.stdout.write(`${printableJson({ number: index + 1, path, kept: mtime.toISOString(), ...header })}\n`);

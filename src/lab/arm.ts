@@ -9,6 +9,7 @@ import type { AnyCard } from '../protocols/index.ts';
 import type { Client, Facts, Json, Settings } from '../protocols/shapes.ts';
 import { type Behind, startBehind } from './behind.ts';
 import { holdDials } from './dials.ts';
+import type { Foreign } from './foreign.ts';
 import { diskJournal } from './journals/disk.ts';
 import { redisStream } from './journals/redis.ts';
 import type { Host } from './lives.ts';
@@ -20,7 +21,7 @@ import { type Succession, succession } from './succession.ts';
 import { temporaryFolder } from './tidy.ts';
 import { seededWorld, standingClock } from './world.ts';
 
-/** How long one step may take, in milliseconds: what has not been answered by then is not going to be. */
+/** How long one step may take unless told otherwise, in milliseconds: what has not been answered by then is not going to be. */
 const STEP = 10_000;
 
 export interface ArmOptions {
@@ -38,6 +39,12 @@ export interface ArmOptions {
   pause?: (traces: Trace[]) => Promise<void>;
   /** Where processes come from. */
   host?: () => Host;
+  /** The server is somebody else's program, and not the one that the story's protocol has here. */
+  foreign?: Foreign | undefined;
+  /** How long one step may take, in milliseconds: what has not been answered by then is not going to be. */
+  patience?: number;
+  /** What the client says on a stream reaches the server one byte at a time. */
+  bytewise?: boolean | undefined;
   /** What stands behind the server, where it has been started before: it is renewed, and not stopped. */
   behind?: Behind | undefined;
 }
@@ -59,7 +66,7 @@ export interface Arm {
 
 /** Plays a story's workload once. Leaves no process and no folder behind, however it ends. */
 export async function playArm(options: ArmOptions): Promise<Arm> {
-  const { story, design, cut, seed, origin } = options;
+  const { story, design, cut, seed, origin, patience = STEP } = options;
   const clock = clockSince(origin);
   const { path: folder, remove } = temporaryFolder();
   const tracePath = join(folder, 'trace');
@@ -89,11 +96,14 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
 
   // The tap stands before this, or it would not see what comes of a dial that is held.
   const dials = cut?.is === 'silence' ? holdDials() : undefined;
+  /** How much has come by at the client. */
+  let heard = 0;
   const untap = tap({
     who: 'client',
     clock,
     port: () => lives?.port ?? 0,
     sink(trace) {
+      heard++;
       note(trace);
       // What it remembers for the sake of a message it sends, it remembers already; what it makes of one it reads, it will soon.
       if (trace.is === 'bytes' && trace.way === 'sent') lookAtClient();
@@ -124,13 +134,17 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
         origin: String(origin),
         settings: { ...settingsFor(story.card, design, seed, store), ...behind?.settings, ...options.settings },
       },
-      balanced: cut?.is === 'swap' || cut?.is === 'silence',
+      balanced: cut?.is === 'swap' || cut?.is === 'silence' || options.bytewise === true,
+      bytewise: options.bytewise,
       ...(dials ? { dials } : {}),
       calls: story.card.calls,
       ...(cut && 'on' in cut.at ? { kill: cut.at.on } : {}),
       note,
       clock,
       ...(options.host ? { host: options.host } : {}),
+      ...(options.foreign
+        ? { foreign: { program: options.foreign, over: story.card.transport, heard: () => heard } }
+        : {}),
     });
     client = (await story.card.connect({
       host: '127.0.0.1',
@@ -143,7 +157,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
 
     for (const [index, step] of story.steps.entries()) {
       const number = index + 1;
-      const result = await take(step, client, { clock, note, number, aside: false });
+      const result = await take(step, client, { clock, note, number, patience, aside: false });
       steps.push(result);
       lookAtClient();
       await rest();
@@ -224,7 +238,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
           const where = { host: '127.0.0.1', port: lives.port };
           for (const [index, step] of (story.whileDead ?? []).entries()) {
             const number = index + 1;
-            const { answer, failed } = await take(step, where, { clock, note, number, aside: true });
+            const { answer, failed } = await take(step, where, { clock, note, number, patience, aside: true });
             note({ t: clock(), who: 'client', is: 'answer', step: number, answer, failed });
           }
         }
@@ -250,14 +264,20 @@ interface Taking {
   clock: () => number;
   note: (trace: Trace) => void;
   number: number;
+  /** In milliseconds. */
+  patience: number;
   aside: boolean;
 }
 
-async function take<C>(step: Step<C>, client: C, { clock, note, number, aside }: Taking): Promise<StepResult> {
+async function take<C>(
+  step: Step<C>,
+  client: C,
+  { clock, note, number, patience, aside }: Taking,
+): Promise<StepResult> {
   note({ t: clock(), who: 'client', is: 'step', step: number, name: step.name, aside });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${STEP / 1000} s`)), STEP);
+    timer = setTimeout(() => reject(new Error(`no answer within ${patience / 1000} s`)), patience);
   });
   const result = await Promise.race([step.act(client), late]).then(
     (answer) => ({ name: step.name, answer, failed: false }),

@@ -1,5 +1,6 @@
 // A balancer of the lab's own, for the two cuts in which the middle is the subject: it leads every client to one instance, until it is
-// told to lead them to another (swap), or to swallow all that comes by (silence). It reads nothing of what it passes on.
+// told to lead them to another (swap), or to swallow all that comes by (silence). It reads nothing of what it passes on. It also takes
+// a stream apart into single bytes, for servers that somebody is still writing.
 
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -9,6 +10,7 @@ import { keepOut } from '../capture/tap.ts';
 import type { Swallowed, Trace } from '../capture/trace.ts';
 import type { Path } from '../protocols/shapes.ts';
 import { bothOn } from '../sockets/listen.ts';
+import { oneByOne } from './bytewise.ts';
 import type { Dials } from './dials.ts';
 import { type Pair, pair } from './pair.ts';
 
@@ -42,6 +44,8 @@ export interface BalancerOptions {
   clock: () => number;
   /** The client's dials, which a silence must hold back. */
   dials?: Dials;
+  /** What clients say on connections goes on one byte at a time. */
+  bytewise?: boolean | undefined;
 }
 
 /** How long an end may take to come through, in milliseconds. */
@@ -56,7 +60,14 @@ function comingFrom({ remoteAddress }: net.Socket, host: string): { localAddress
 }
 
 /** Stands at a port of its own between the lab's one client and an instance. */
-export async function balancer({ host, port: first, note, clock, dials }: BalancerOptions): Promise<Balancer> {
+export async function balancer({
+  host,
+  port: first,
+  note,
+  clock,
+  dials,
+  bytewise,
+}: BalancerOptions): Promise<Balancer> {
   let instance = first;
   const pairs = new Map<Pair, Path>();
   let silent = false;
@@ -88,6 +99,7 @@ export async function balancer({ host, port: first, note, clock, dials }: Balanc
         else swallowed[who].bytes += what.bytes;
       },
       () => pairs.delete(joined),
+      bytewise ? oneByOne(far) : undefined,
     );
     pairs.set(joined, from);
   });

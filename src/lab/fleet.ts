@@ -13,9 +13,9 @@ import {
   rulesFor,
   type State,
 } from '../protocols/balancer/state.ts';
-import { wire } from '../protocols/balancer/wire.ts';
+import { type Message, wire } from '../protocols/balancer/wire.ts';
 import { type AnyCard, loadCard } from '../protocols/index.ts';
-import { type HttpMessage, headerOf } from '../wire/http.ts';
+import { headerOf } from '../wire/http.ts';
 import { settingsFor, storeFor } from './arm.ts';
 import { StateKeeper } from './keeper.ts';
 import { beginLife, type Life } from './lives.ts';
@@ -169,6 +169,8 @@ export async function fleet(options: FleetOptions): Promise<FleetResult> {
         ...(card.takes?.includes('users') ? { users: `${NAME}:${PASSWORD}` } : {}),
         // Many sign in at once, and what a password costs is not what is measured.
         ...(card.takes?.includes('cost') ? { cost: '16' } : {}),
+        // All users have one name, and none of them may count for the others because the balancer is between.
+        ...(card.takes?.includes('trust') ? { trust: '127.0.0.1' } : {}),
       },
       origin,
     });
@@ -185,7 +187,7 @@ export async function fleet(options: FleetOptions): Promise<FleetResult> {
     const listed = () =>
       servers.map(({ name, life, draining }) => `${name}=127.0.0.1:${life.port}${draining ? ' drain' : ''}`).join('\n');
     const members = servers.map(({ name, life }) => ({ name, address: `127.0.0.1:${life.port}`, draining: false }));
-    const { keeper } = await StateKeeper.open<State, HttpMessage, Event, Deed, Outcome>({
+    const { keeper } = await StateKeeper.open<State, Message, Event, Deed, Outcome>({
       rules: rulesFor(policy, { members, key }),
       wire,
       world: REAL_WORLD,

@@ -4,6 +4,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { card } from '../protocols/http/index.ts';
+import type { Outcome, State } from '../protocols/http/state.ts';
 import type { Claims, Heard } from '../protocols/http/wire.ts';
 import { readSetCookie } from '../wire/http/cookies.ts';
 import { type Header, headerOf } from '../wire/http.ts';
@@ -15,6 +16,8 @@ import { REAL_WORLD } from './world.ts';
  */
 export function bytesHeld(design: string, users: number): number {
   const rules = rulesOf(design);
+  const learn = (state: State, outcome: Outcome, path: string) =>
+    rules.learn?.(state, outcome, path, REAL_WORLD) ?? { events: [], actions: [] };
 
   /** What a server of this design comes to remember when so many log in, and each puts something into the cart. */
   function grown(count: number) {
@@ -22,15 +25,17 @@ export function bytesHeld(design: string, users: number): number {
     for (let nth = 0; nth < count; nth++) {
       const path = `10.${nth >> 16}.${(nth >> 8) & 255}.${nth & 255}:50000`;
       const hear = (asked: Partial<Heard>) => {
-        const { events, actions } = rules.decide(state, { ...REQUEST, ...asked }, path, REAL_WORLD);
+        let { events, actions } = rules.decide(state, { ...REQUEST, ...asked }, path, REAL_WORLD);
+        const [asking] = actions;
+        if (asking && 'does' in asking && asking.does.is === 'check')
+          ({ events, actions } = learn(state, { is: 'right', slip: asking.does.slip }, path));
         for (const event of events) rules.apply(state, event);
         const [action] = actions;
-        if (!action || !('does' in action) || action.does.status !== 200)
+        if (!action || !('does' in action) || action.does.is !== 'respond' || action.does.status !== 200)
           throw new Error(`http/${design} does not answer ${asked.method} as it should`);
         return action.does;
       };
-      const login = { user: `user${nth}`, is: 'right' } as const;
-      const { headers, sign } = hear({ method: 'POST', target: '/login', login });
+      const { headers, sign } = hear({ method: 'POST', target: '/login', login: `user${nth}` });
       hear({ method: 'PUT', target: '/cart/tea', body: CART, ...carried(headers, sign) });
     }
     return state;

@@ -2,6 +2,7 @@
 // what does not, while the link swallows everything.
 
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 
 /**
  * What a standing connection is after a silence, as TCP has it (RFC 9293 §3.5.1, §3.8.3). Who still holds it has sent again and again
@@ -40,8 +41,11 @@ interface Way {
   hold(chunk: Buffer): void;
 }
 
-/** Joins the halves, until both are closed. Neither must have said anything yet. */
-export function pair(near: Socket, far: Socket, swallowed: Swallowed, closed: () => void): Pair {
+/**
+ * Joins the halves, until both are closed. Neither must have said anything yet. `through`: what the client says goes on to the server
+ * by way of this; such a pair cannot be silenced.
+ */
+export function pair(near: Socket, far: Socket, swallowed: Swallowed, closed: () => void, through?: Writable): Pair {
   let is: 'passing' | 'silent' | 'half-open' = 'passing';
   /** The end that is half-open has said something that nobody is there to hear. */
   let unanswered: Socket | undefined;
@@ -66,7 +70,7 @@ export function pair(near: Socket, far: Socket, swallowed: Swallowed, closed: ()
       self.ended = true;
       swallowed(who, 'end');
     };
-    from.pipe(to);
+    from.pipe(from === near && through ? through : to);
     from.on('end', end);
     // A reset goes through as a reset; any other end has gone through the pipe. What is being ended already is only ended.
     from.on('error', () => {

@@ -401,7 +401,11 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
   learn(from: Path, outcome: O): void {
     if (!this.options.rules.learn) throw new Error(`nobody can learn what came of a deed: the rules have no learn()`);
     const known = this.isStream(from) ? this.known.get(from) : `${this.instance} ${from}`;
-    if (known !== undefined) this.put({ is: 'learn', from: known, outcome }, known);
+    if (known === undefined) return;
+    // Its peer waits as much as when it had just spoken.
+    if (this.options.rules.impatient && this.isStream(from) && !this.newcomers.has(known))
+      this.newcomers.set(known, { path: from, message: undefined, since: performance.now() });
+    this.put({ is: 'learn', from: known, outcome }, known);
   }
 
   bye(to: Path): void {
@@ -818,6 +822,7 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
         return;
       }
       case 'learn': {
+        this.newcomers.delete(heard.from);
         const path = this.ours(heard.from);
         if (path !== undefined) learned?.(path, heard.outcome);
         const because = path === undefined ? undefined : this.heard.later(path);

@@ -5,10 +5,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { keepOut } from '../capture/tap.ts';
 import type { AnyCard } from '../protocols/index.ts';
+import { freePort } from './ports.ts';
 
 /** How long a Redis may take to start, in milliseconds, and how often another port is tried when somebody else has taken it. */
 const STARTING = 10_000;
@@ -169,16 +170,5 @@ function ready(keeper: ChildProcess, ended: Promise<void>): Promise<number> {
       } else if (/aborting|fatal|not found/i.test(said)) give('cannot start');
     };
     for (const stream of [keeper.stdout, keeper.stderr]) stream?.setEncoding('utf8').on('data', hear);
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const asking = keepOut(createServer());
-    asking.once('error', reject);
-    asking.listen(0, '127.0.0.1', () => {
-      const { port } = asking.address() as { port: number };
-      asking.close(() => resolve(port));
-    });
   });
 }

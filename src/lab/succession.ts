@@ -1,10 +1,11 @@
 // One life after another on the same port, and what a client may be told about it.
 
 import type { Trace } from '../capture/trace.ts';
-import type { Waits } from '../protocols/shapes.ts';
+import type { Transport, Waits } from '../protocols/shapes.ts';
 import type { Over } from '../wire/wire.ts';
 import { type Balancer, balancer } from './balancer.ts';
 import type { Dials } from './dials.ts';
+import { beginForeign, type Foreign } from './foreign.ts';
 import { beginLife, type Host, type Life, LifeError, startHost } from './lives.ts';
 import type { KillOn, LifeOptions } from './messages.ts';
 
@@ -20,13 +21,16 @@ export interface SuccessionOptions {
   calls: string;
   /** Ends the first life at a protocol event. */
   kill?: KillOn;
-  /** Puts a balancer in front, for `swap` and `silence`. */
+  /** Puts a balancer in front, for `swap` and `silence`; with `bytewise`, it passes streams on one byte at a time. */
   balanced?: boolean;
+  bytewise?: boolean | undefined;
   /** The client's dials, for `silence`. */
   dials?: Dials;
   note: (trace: Trace) => void;
   clock: () => number;
   host?: () => Host;
+  /** The lives are somebody else's programs, and no hosts of ours: what they speak on, and how much has come by at the client so far. */
+  foreign?: { program: Foreign; over: Transport; heard: () => number } | undefined;
   /** Told what a person should know of a life that runs. */
   said?: (text: string) => void;
 }
@@ -62,10 +66,12 @@ export async function succession({
   calls,
   kill,
   balanced = false,
+  bytewise,
   dials,
   note,
   clock,
   host = startHost,
+  foreign,
   said,
 }: SuccessionOptions): Promise<Succession> {
   let number = 0;
@@ -83,27 +89,41 @@ export async function succession({
   let { port } = current;
   const retired: Life[] = [];
   const front = balanced
-    ? await balancer({ host: options.host, port, note, clock, ...(dials ? { dials } : {}) })
+    ? await balancer({ host: options.host, port, note, clock, bytewise, ...(dials ? { dials } : {}) })
     : undefined;
-  /** How many turns of their loops both ends need to come to rest. */
-  const turns = front ? 9 : 3;
+  /** How many turns of their loops both ends need to come to rest. Who does not tell of its turns is given time instead. */
+  const turns = foreign ? 1 : front ? 9 : 3;
 
   async function begin(at: number, on?: KillOn): Promise<Life> {
     number++;
     const who = `${calls}/${number}`;
-    const life = await beginLife(
-      {
-        ...options,
-        ...(folder ? { folder } : {}),
-        ...(passed > 0 ? { passed } : {}),
-        port: at,
-        who,
-        ...(trace ? { trace } : {}),
-        ...(on ? { kill: on } : {}),
-      },
-      host(),
-      said,
-    );
+    const life = foreign
+      ? await beginForeign(
+          {
+            ...foreign,
+            who,
+            host: options.host,
+            port: at,
+            folder: folder ?? '.',
+            store: options.settings?.store,
+            note,
+            clock,
+          },
+          foreign.program,
+        )
+      : await beginLife(
+          {
+            ...options,
+            ...(folder ? { folder } : {}),
+            ...(passed > 0 ? { passed } : {}),
+            port: at,
+            who,
+            ...(trace ? { trace } : {}),
+            ...(on ? { kill: on } : {}),
+          },
+          host(),
+          said,
+        );
     void life.died.then(async ({ signal, code }) => {
       if (stopping) return;
       note({ t: clock(), who, is: 'died', signal, code });
@@ -248,7 +268,7 @@ export async function succession({
       retired.push(current);
       await front.drop();
       // That its connections have ended may be heard by others too: each answer of its is one step of that.
-      for (let steps = 0; steps < 3; steps++) await current.alive();
+      for (let steps = 0; steps < Math.min(3, turns); steps++) await current.alive();
       // Another instance is another machine: it shares neither memory nor disk with the one before.
       if (folder) folder = `${options.folder}-${retired.length + 1}`;
       current = await begin(0);

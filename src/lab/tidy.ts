@@ -7,18 +7,19 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-const children = new Set<ChildProcess>();
+/** How each of them is ended. */
+const children = new Map<ChildProcess, () => void>();
 const folders = new Set<string>();
 
 process.once('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
+  for (const end of children.values()) end();
   // A child that is just being killed may still hold or make files there.
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
 });
 
-/** Takes charge of a child until it has ended. */
-export function adopt(child: ChildProcess): void {
-  children.add(child);
+/** Takes charge of a child until it has ended. `end`: for one that has children of its own. */
+export function adopt(child: ChildProcess, end: () => void = () => void child.kill('SIGKILL')): void {
+  children.set(child, end);
   child.once('exit', () => children.delete(child));
 }
 

@@ -28,6 +28,8 @@ export interface LogOptions {
   level: Level;
   bytes: Bytes;
   look: Look;
+  /** Without what is of the moment: times, process numbers, ports; and nothing of memories that nobody can look into. */
+  timeless?: boolean;
 }
 
 const NOTE_STYLE: Record<Note['word'], Style> = {
@@ -37,6 +39,9 @@ const NOTE_STYLE: Record<Note['word'], Style> = {
   proof: 'life',
   hint: 'dim',
 };
+/** What a log without times leaves out of what lives and cuts say. */
+const MOMENTARY =
+  / \(pid \d+\)| on port \d+|, as it comes: nobody.*$|: gone with its memory: nobody.*$|; what is [^;]*: nobody.*$/g;
 /** Where notes begin, and where their text does. */
 const NOTE = 6;
 const TEXT = 14;
@@ -244,10 +249,12 @@ export class TerminalLog {
 
   private rule(entry: Numbered, before: string, text: string, style: Style, heavy: boolean): Line[] {
     const head: Span[] = heavy ? [{ text: '━━━ ', style }, ...this.stamp(entry)] : [...this.stamp(entry)];
-    return wrap([...head, { text: before }, { text, style }], this.options.look, TEXT + 2);
+    const told = this.options.timeless ? text.replace(MOMENTARY, '') : text;
+    return wrap([...head, { text: before }, { text: told, style }], this.options.look, TEXT + 2);
   }
 
   private stamp(entry: Numbered): Span[] {
+    if (this.options.timeless) return [{ text: `${hash(entry.row)}  ` }];
     const ms = (entry.t_ns - (this.start ?? 0)) / 1e6;
     const since = ms < 9999.995 ? `+${ms.toFixed(2)}ms` : `+${(ms / 1000).toFixed(1)}s`;
     return [{ text: `${hash(entry.row)} ` }, { text: `${since.padStart(10)}  `, style: 'dim' }];
@@ -257,7 +264,8 @@ export class TerminalLog {
 /** The account that follows a cut. */
 export function accountLines(account: Account, look: Look): Line[] {
   const { outcomes } = account;
-  const lines: Line[] = [[], heading(`ledger: what ${takenInWords(account)} did to memory`, look)];
+  const title = `ledger: what ${takenInWords(account)} did to memory`;
+  const lines: Line[] = [[], ...wrap(heading(title, look), look, 3)];
   if (outcomes.length === 0) lines.push(...wrap([{ text: `  ${untakenInWords(account)}` }], look, 11));
   for (const outcome of outcomes) {
     const style: Style = outcome.fate === 'LOST' ? 'bad' : outcome.fate === 'KEPT' ? 'good' : 'warn';
@@ -355,11 +363,13 @@ function lettersUnder(marked: readonly Field[], at: number): string {
   return cells.join('').trimEnd();
 }
 
-function column(index: number): number {
+/** Where a byte stands in {@link hexLine}. */
+export function column(index: number): number {
   return index * 3 + (index >= 8 ? 1 : 0);
 }
 
-function hexLine(pairs: readonly string[]): string {
+/** Up to 16 bytes, in two halves. */
+export function hexLine(pairs: readonly string[]): string {
   return pairs.length > 8 ? `${pairs.slice(0, 8).join(' ')}  ${pairs.slice(8).join(' ')}` : pairs.join(' ');
 }
 

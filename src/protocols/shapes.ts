@@ -224,9 +224,9 @@ export interface Card<S, M, E extends Json, C extends Client, D = never, O exten
   serve(keeper: Keeper<M, D, O>, at: Address, bounds?: Partial<Bounds>): Promise<Server>;
   /**
    * What lies between the wire and the rules, where a library reads and writes the messages: `heard` is what the rules are told of a
-   * message, and `said` the message that a deed comes down to.
+   * message, and `said` the message that a deed comes down to; undefined for one that says nothing, and has an outcome.
    */
-  between?: { heard(message: M): M | Promise<M>; said(deed: D): M | Promise<M> };
+  between?: { heard(message: M): M | Promise<M>; said(deed: D): Promise<M | undefined> };
   connect(options: ClientOptions): Promise<C>;
   /** The settings that every design of this protocol knows. */
   takes?: readonly string[];

@@ -45,8 +45,7 @@ export const PAGE = `<!doctype html>
       tell(heard.anew ? 'In. The room has been forgotten, and begins anew.' : 'In; ' + heard.missed + ' missed.');
       members = new Set(heard.members);
       last = heard.last - heard.missed;
-      nr = Math.max(nr, heard.nr);
-      waiting.forEach(send);
+      sayAgain(heard.nr);
     }
     if (heard.joined) members.add(heard.joined);
     if (heard.left) members.delete(heard.left);
@@ -58,8 +57,16 @@ export const PAGE = `<!doctype html>
       by('said').append(item);
     }
     if (heard.ack || heard.from === name) waiting = waiting.filter((each) => each.nr !== (heard.ack || heard.nr));
-    if (heard.error) tell(heard.error);
+    if (heard.next) sayAgain(heard.next - 1);
+    else if (heard.error) tell(heard.error);
     by('members').textContent = [...members].join(', ') || 'nobody';
+  }
+
+  // What the server has counted keeps its number, and so is known to be the same; what comes after it is counted from there.
+  function sayAgain(counted) {
+    nr = counted;
+    for (const each of waiting) if (each.nr > counted) each.nr = ++nr;
+    waiting.forEach(send);
   }
 
   by('join').onsubmit = (event) => {

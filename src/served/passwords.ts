@@ -1,6 +1,7 @@
 // Who knows their password. Hashed with scrypt (RFC 7914), which takes memory as well as time, so that a stolen list is of little use.
 
 import { randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
+import { turns } from './turns.ts';
 
 /** scrypt's N: 16 MiB and some tens of milliseconds a try. */
 export const COST = 16_384;
@@ -8,10 +9,19 @@ const LENGTH = 32;
 /** How many are checked at a time, and how many may wait for that: each takes a thread and its memory. */
 const AT_ONCE = 2;
 const WAITING = 32;
+/** How many of one user from one address are checked or wait: who counts tries learns of them when they have been made. */
+const ALIKE = 5;
+
+/** Somebody who wants in. `from`: the address that they come from. */
+export interface Try {
+  user: string;
+  password: Buffer;
+  from: string;
+}
 
 export interface Passwords {
   /** `busy`: so many are being tried that this one was not. It takes the same time whether or not there is such a user. */
-  check(user: string, password: Buffer): Promise<'right' | 'wrong' | 'busy'>;
+  check(tried: Try): Promise<'right' | 'wrong' | 'busy'>;
 }
 
 interface Kept {
@@ -32,23 +42,28 @@ export function passwordsOf(
   const kept = hashing.then((all) => new Map(all));
   /** What no password is equal to: whoever is not known is compared with it. */
   const nobody: Kept = { salt: randomBytes(16), hash: randomBytes(LENGTH) };
-  let trying = 0;
-  const waiting: (() => void)[] = [];
+  const queue = turns({ atOnce: AT_ONCE, waiting: WAITING });
+  /** Filed under address and user: tries that are under way, no more than the queue has room for. */
+  const alike = new Map<string, number>();
 
   return {
-    async check(user, password) {
-      if (trying >= AT_ONCE) {
-        if (waiting.length >= WAITING) return 'busy';
-        // Whoever is done hands its place over.
-        await new Promise<void>((resolve) => waiting.push(resolve));
-      } else trying++;
+    async check({ user, password, from }) {
+      const who = `${from} ${user}`;
+      const others = alike.get(who) ?? 0;
+      if (others >= ALIKE) return 'busy';
+      alike.set(who, others + 1);
       try {
-        const { salt, hash } = (await kept).get(user) ?? nobody;
-        return timingSafeEqual(await hashed(digest(password), salt, cost), hash) ? 'right' : 'wrong';
+        if (!(await queue.come([`from ${from}`, `as ${user}`]))) return 'busy';
+        try {
+          const { salt, hash } = (await kept).get(user) ?? nobody;
+          return timingSafeEqual(await hashed(digest(password), salt, cost), hash) ? 'right' : 'wrong';
+        } finally {
+          queue.over();
+        }
       } finally {
-        const next = waiting.shift();
-        if (next) next();
-        else trying--;
+        const left = (alike.get(who) ?? 1) - 1;
+        if (left > 0) alike.set(who, left);
+        else alike.delete(who);
       }
     },
   };

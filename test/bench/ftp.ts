@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
+import { freePort } from '../../src/lab/ports.ts';
 import { missing, program } from '../peers.ts';
-import { freePort } from '../ports.ts';
 import { type Contender, installed, script } from './contenders.ts';
 import { median, promised, rounds, say } from './rounds.ts';
 

@@ -24,6 +24,7 @@ export async function websocket(folder: string): Promise<boolean[]> {
   const contenders = [
     await script('plain ws echo', './ws-echo.ts', []),
     await script('plain ws echo (control)', './ws-echo.ts', []),
+    await script('ws echo, corked', './ws-echo.ts', ['cork']),
     await ours(CHAT, 'websocket', 'memory', folder),
   ];
   try {
@@ -33,7 +34,7 @@ export async function websocket(folder: string): Promise<boolean[]> {
       ({ name, port }) => load(port, name === CHAT),
       7,
     );
-    const ratios = outcomes[2]?.ratios ?? [];
+    const ratios = outcomes[3]?.ratios ?? [];
     return [promised(`${CHAT} / plain ws echo ${spread(ratios)}`, median(ratios), { least: 6 })];
   } finally {
     for (const each of contenders) await each.stop();

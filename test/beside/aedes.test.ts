@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import mqtt, { type MqttClient } from 'mqtt';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { beginLife, type Life } from '../../src/lab/lives.ts';
+import { freePort } from '../../src/lab/ports.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import type { Settings } from '../../src/protocols/shapes.ts';
 import { needs } from '../peers.ts';
-import { freePort } from '../ports.ts';
 
 const clients = new Set<MqttClient>();
 const lives = new Set<Life>();

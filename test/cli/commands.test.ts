@@ -184,6 +184,7 @@ describe('help and completion', () => {
     expect(await complete('')).toEqual([
       'list',
       'demo',
+      'exercise',
       'litmus',
       'points',
       'fleet',

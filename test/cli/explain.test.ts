@@ -61,7 +61,16 @@ test.each([
   ['is empty', '', /is not (JSON|a run)\. Type: .* --json > run\.jsonl\n$/],
   ['is no run', '{"is":"packet"}\n', /is not a run\. Type: .* --json > run\.jsonl\n$/],
   ['is nothing at all', 'null\n', /is not a run\. Type: .* --json > run\.jsonl\n$/],
-  ['has no records', '{"is":"run","version":2}\n', /the run has rows 1 to 0|has no rows|is not a run/],
+  [
+    'has no records',
+    '{"is":"run","version":2,"protocol":"udp-echo","design":"plain","seed":1,"cut":null,"at":null}\n',
+    /the run has rows 1 to 0/,
+  ],
+  [
+    'lacks what was played',
+    '{"is":"run","version":2}\n',
+    /:1 is no record: it must have required property 'protocol'\. Type/,
+  ],
 ])('a file that %s: one line', async (_how, text, says) => {
   const env = await newHome();
   const file = join(env.XDG_CACHE_HOME ?? '', '..', 'run.jsonl');

@@ -103,8 +103,25 @@ test('a run played again is the same; one that has been tampered with is shown w
   expect(odd.out).toMatch(/another one: the two part here\n {4}then +#\d+ \w+ seq=9\d+\n {4}now +#\d+ \w+ seq=\d+/);
   expect(odd.out).toContain('says: "seq=9');
 
-  await writeFile(file, json.replace('"verdict":"', '"verdict":"un'));
-  expect((await amnesia(['replay', file], { env })).out).toMatch(/verdict: it was un\w+, and now it is \w+/);
+  await writeFile(file, json.replace(/"verdict":"\w+"/, '"verdict":"untouched"'));
+  expect((await amnesia(['replay', file], { env })).out).toMatch(/verdict: it was untouched, and now it is broken/);
+});
+
+test('a run that somebody has had their hands in: which line, and what is wrong with it', async () => {
+  const { env, folder } = await played('udp-echo');
+  const json = (await amnesia(['show', '--json'], { env })).out;
+  const file = join(folder, 'odd.jsonl');
+  const number = json.split('\n').findIndex((line) => line.includes('"is":"packet"')) + 1;
+  await writeFile(file, json.replace(/"hex":"\w+"/, '"hex":7'));
+  for (const words of [
+    ['show', file, '--pcap', join(folder, 'odd.pcapng')],
+    ['show', file],
+    ['replay', file],
+  ]) {
+    const { code, out, err } = await amnesia(words, { env });
+    expect({ code, out }).toEqual({ code: 64, out: '' });
+    expect(err).toContain(`odd.jsonl:${number} is no record: hex must be string. Type: `);
+  }
 });
 
 test('what was served cannot be played again', async () => {

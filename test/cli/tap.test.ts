@@ -9,12 +9,15 @@ import { setTimeout as after } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { run } from '../../src/cli/commands.ts';
 import { UsageError } from '../../src/cli/errors.ts';
+import { freePort } from '../../src/lab/ports.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
-import { mosquitto } from '../brokers.ts';
+import { EXAMPLE_ZONE } from '../../src/served/example.zone.ts';
+import { mosquitto, ours, redis } from '../brokers.ts';
 import { needs, program } from '../peers.ts';
-import { freePort } from '../ports.ts';
+import { nsdWith } from '../served/nsd.ts';
 import { amnesia, home, ROOT, records, start, terminal } from './amnesia.ts';
 
+const LOGIN = JSON.stringify({ user: 'ann', password: 'correct horse' });
 const newHome = home();
 
 /** `amnesia tap`, on any free port, until the test is over. */
@@ -203,6 +206,31 @@ describe('in front of name servers', () => {
   });
 });
 
+test('in front of NSD, dig over UDP and TCP, and kdig with a cookie that NSD does not take', async (context) => {
+  const [dig, kdig, nsd] = [needs(context, 'dig'), needs(context, 'kdig'), needs(context, 'nsd')];
+  const own = await nsdWith(nsd, [{ origin: 'example.test.', text: EXAMPLE_ZONE }]);
+  const { port, stop } = await tap('dns', own, '--log', 'line');
+  const at = ['@127.0.0.1', '-p', String(port)];
+  const direct = ['@127.0.0.1', '-p', String(own)];
+  for (const words of [
+    ['+short', 'www.example.test'],
+    ['+short', '+tcp', 'www.example.test', 'AAAA'],
+    ['+short', 'alias.example.test'],
+  ]) {
+    const { out } = await client(dig, ...at, ...words);
+    expect(out).not.toBe('');
+    expect(out).toBe((await client(dig, ...direct, ...words)).out);
+  }
+  expect((await client(kdig, ...at, '+cookie', 'nobody.example.test')).out).toContain('NXDOMAIN');
+  const { out, code } = await stop();
+  expect(code).toBe(0);
+  const told = rows(out).join('\n');
+  expect(told.match(/ QUERY /g)).toHaveLength(4);
+  expect(told.match(/ RESPONSE /g)).toHaveLength(4);
+  expect(told).toMatch(/RESPONSE .*NXDOMAIN/);
+  expect(told).not.toContain('MALFORMED');
+});
+
 describe('in front of an FTP server', () => {
   test('vsftpd with curl and lftp: passive and active, the data comes by and is in the log', async (context) => {
     const [curl, lftp, vsftpd] = [needs(context, 'curl'), needs(context, 'lftp'), needs(context, 'vsftpd')];
@@ -274,6 +302,93 @@ describe('in front of Python’s http.server', () => {
     expect(out).toMatch(/^[\n -~]+$/);
     expect(out.split('\n').filter((each) => each.length > 80)).toEqual([]);
   });
+});
+
+test('in front of nginx, curl on one connection, and a balancer of nginx before two servers of ours', async (context) => {
+  const [curl, nginx] = [needs(context, 'curl'), needs(context, 'nginx')];
+  const backs = await Promise.all(
+    [1, 2].map(async () => {
+      const back = start(['serve', 'http', '--port', '0'], { env: await newHome() });
+      onTestFinished(async () => {
+        back.child.kill('SIGTERM');
+        await back.ended;
+      });
+      const [, port] = await back.prints(/listens on \S+ port (\d+)/);
+      return port;
+    }),
+  );
+  const own = await freePort();
+  const root = folder();
+  writeFileSync(join(root, 'page'), 'hello\n');
+  const config = join(root, 'nginx.conf');
+  const scratch = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${root}/${name};`,
+  );
+  writeFileSync(
+    config,
+    `daemon off; master_process off; pid ${root}/pid; error_log ${root}/error;
+events {}
+http {
+  access_log off; ${scratch.join(' ')}
+  upstream pair { ${backs.map((port) => `server 127.0.0.1:${port};`).join(' ')} }
+  server {
+    listen 127.0.0.1:${own};
+    location /static/ { alias ${root}/; }
+    location / { proxy_pass http://pair; proxy_set_header Host $http_host; proxy_redirect off; }
+  }
+}
+`,
+  );
+  await server(nginx, ['-p', root, '-c', config], own);
+  const { port, stop } = await tap('http', own, '--log', 'line');
+  const url = `http://127.0.0.1:${port}`;
+  const page = await client(curl, '--silent', '--include', `${url}/static/page`, `${url}/static/none`);
+  expect(page.out).toMatch(/200 OK[\s\S]*Server: nginx[\s\S]*hello\n[\s\S]*404 Not Found/);
+  // Logged in at one, and a stranger to the other: what the balancer before them does not know.
+  const jar = join(root, 'jar');
+  const json = ['--header', 'Content-Type: application/json'];
+  const login = await client(curl, '--silent', '--cookie-jar', jar, ...json, '--data', LOGIN, `${url}/login`);
+  expect(login.out).toContain('ann');
+  const codes = [];
+  for (let times = 0; times < 4; times++) {
+    const asked = ['--silent', '--output', join(root, 'out'), '--write-out', '%{http_code}', '--cookie', jar];
+    codes.push((await client(curl, ...asked, `${url}/profile`)).out);
+  }
+  expect(codes.toSorted()).toEqual(['200', '200', '401', '401']);
+  const { out } = await stop();
+  expect(out).toMatch(/POST \/login/);
+  expect(out.match(/ 401 /g)).toHaveLength(2);
+  expect(out).not.toContain('MALFORMED');
+});
+
+test('in front of one of two brokers that share a store in Redis: said to the one, heard from the other', async (context) => {
+  const [sub, pub] = [needs(context, 'mosquitto_sub'), needs(context, 'mosquitto_pub')];
+  needs(context, 'redis-server');
+  const place = folder();
+  const shared = await redis(join(place, 'redis'));
+  onTestFinished(async () => void (await shared?.stop()));
+  const store = `redis://127.0.0.1:${shared?.port}`;
+  const pair = await Promise.all(
+    [1, 2].map((each) => ours({ design: 'redis', folder: join(place, `${each}`), store })),
+  );
+  onTestFinished(async () => void (await Promise.all(pair.map((each) => each.stop()))));
+  const [one, other] = pair;
+  const { port, stop, prints } = await tap('mqtt', one?.port ?? 0, '--log', 'line');
+  const heard = client(sub, ...at(other?.port), '-i', 'ada', '-t', 'letters/#', '-q', '1', '-C', '1', '-W', '15');
+  const quick = client(sub, ...at(port), '-i', 'eve', '-t', 'letters/#', '-q', '1', '-C', '1', '-W', '15');
+  await prints(/ SUBACK /);
+  // The other's subscriber may not be there yet: what is retained it hears all the same.
+  const letter = ['-t', 'letters/ada', '-q', '1', '-r', '-m', 'dear ada'];
+  expect((await client(pub, ...at(port), '-i', 'bob', ...letter)).code).toBe(0);
+  expect((await heard).out).toBe('dear ada\n');
+  expect((await quick).out).toBe('dear ada\n');
+  const { out } = await stop();
+  expect(out).toMatch(/ PUBLISH [\s\S]* PUBACK /);
+  expect(out).not.toContain('MALFORMED');
+
+  function at(port: number | undefined): string[] {
+    return ['-h', '127.0.0.1', '-p', String(port)];
+  }
 });
 
 describe('in front of ours', () => {

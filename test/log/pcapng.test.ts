@@ -11,7 +11,16 @@ import { pcapng } from '../../src/log/pcapng.ts';
 import { needs, program } from '../peers.ts';
 import { type PlayedRun, playedRun } from './runs.ts';
 
-/** Stories that are told by tshark, the layer it gives the protocol, and where our fields are finer than its own, with the reason. */
+/** Where our fields of HTTP are finer than those of tshark, with the reason. */
+const HEADERS: [ids: RegExp, why: string][] = [
+  [/^((method|target|version|status)\.space|host\.colon|start\.end)$/, 'tshark gives what separates no range'],
+  [
+    /^(host|port|date|connection|upgrade|cookie|set-cookie|cache-control|content-|sec-websocket-)/,
+    'tshark gives a header one range from its name to the end of its line, we its name, its parts and that end',
+  ],
+];
+
+/** Stories that are told by tshark, the layers it gives the protocol, and where our fields are finer than its own, with the reason. */
 const STORIES: { named: string; layers: string[]; finer: [ids: RegExp, why: string][] }[] = [
   { named: 'udp-echo/plain', layers: ['echo'], finer: [] },
   {
@@ -36,6 +45,29 @@ const STORIES: { named: string; layers: string[]; finer: [ids: RegExp, why: stri
       [/^(first|second|third)$/, 'tshark gives a reply code one range, we each digit, since each says something'],
       [/^(space|end)$/, 'tshark gives what separates no range'],
       [/^(before|after)$/, 'the text around the port of EPSV'],
+    ],
+  },
+  {
+    named: 'http/hybrid',
+    layers: ['http'],
+    finer: [
+      ...HEADERS,
+      [/^query/, 'tshark gives the query of a target one range, we each parameter'],
+      [
+        /^(body|password)/,
+        'tshark gives a body one range, and what it makes of JSON lies in other layers; we tell the secrets in it',
+      ],
+    ],
+  },
+  {
+    named: 'websocket/resume',
+    layers: ['http', 'websocket'],
+    finer: [
+      ...HEADERS,
+      [
+        /^(join|as|after|say|nr|welcome|members|last|missed|id|from|text)$/,
+        'tshark gives a payload one range, we each member of the object in it',
+      ],
     ],
   },
 ];
@@ -90,9 +122,15 @@ function dissected(pdml: string, layers: readonly string[]): Dissected[] {
     let base = -1;
     const ranges = new Set<string>();
     const bounds = new Set<number>();
-    for (const { kind, name, pos, size } of elements) {
+    // What was masked it unmasks into a buffer of its own, and counts from there: those places are none of the packet's.
+    const unmasked = elements.findIndex(({ name }) => name === 'websocket.masked_payload');
+    for (const [index, { kind, name, pos, size }] of elements.entries()) {
       if (kind === 'proto') inside = layers.includes(name);
-      if (!inside || pos < 0) continue;
+      if (unmasked >= 0 && index > unmasked) break;
+      // Without a length it is a remark of tshark's about the whole, not a place in it.
+      if (!inside || pos < 0 || size === 0) continue;
+      // Text that it has decoded stands in such a buffer as well.
+      if (base >= 0 && pos < base) continue;
       if (base < 0) base = pos;
       ranges.add(`${pos - base} ${pos - base + size}`);
       bounds.add(pos - base).add(pos - base + size);
@@ -106,10 +144,19 @@ function unescaped(text: string): string {
   return text.replace(/&(\w+);/g, (whole, name: string) => named[name] ?? whole);
 }
 
+const runs = new Map<string, Promise<PlayedRun>>();
+
+/** The same run for whoever asks: nobody here changes it. */
+function playedOnce(named: string): Promise<PlayedRun> {
+  const run = runs.get(named) ?? playedRun(named);
+  runs.set(named, run);
+  return run;
+}
+
 describe.each(STORIES)('$named', ({ named, layers, finer }) => {
   test('tshark finds nothing malformed, no bad checksum and no odd sequence number', async (context) => {
     needs(context, 'tshark');
-    const file = written(await playedRun(named));
+    const file = written(await playedOnce(named));
     const odd =
       '_ws.malformed or ip.checksum.status == 0 or tcp.checksum.status == 0 or udp.checksum.status == 0 or tcp.analysis.flags or (_ws.expert.severity >= 6291456 and not tcp.flags.reset == 1)';
     expect(tshark('-r', file, ...CHECKS, '-Y', odd)).toBe('');
@@ -124,7 +171,7 @@ describe.each(STORIES)('$named', ({ named, layers, finer }) => {
 
   test('each message is one packet of its protocol, with its notes as comments, and the fields where tshark has them', async (context) => {
     needs(context, 'tshark');
-    const run = await playedRun(named);
+    const run = await playedOnce(named);
     const found = dissected(tshark('-r', written(run), '-T', 'pdml'), layers);
     const expected = messages(run.entries);
     expect(found.map(({ row }) => row)).toEqual(expect.arrayContaining(expected.map(({ row }) => row)));
@@ -139,7 +186,7 @@ describe.each(STORIES)('$named', ({ named, layers, finer }) => {
         expect(packet.layers).toContain('ftp-data');
         continue;
       }
-      expect(packet.layers).toContain(layers[0]);
+      expect(layers.some((layer) => packet.layers.includes(layer))).toBe(true);
       for (const { id, start, end } of message.fields) {
         if (packet.ranges.has(`${start} ${end}`)) continue;
         const reason = finer.find(([ids]) => ids.test(id));
@@ -165,7 +212,7 @@ describe.each(STORIES)('$named', ({ named, layers, finer }) => {
 
 test('one interface a life, names for addresses, kills as rows of a journal, and a word on what is made up', async (context) => {
   needs(context, 'tshark');
-  const file = written(await playedRun('mqtt/memory'));
+  const file = written(await playedOnce('mqtt/memory'));
   const interfaces = tshark('-r', file, '-T', 'fields', '-e', 'frame.interface_name').trim().split('\n');
   expect([...new Set(interfaces)].filter(Boolean)).toEqual([
     'broker/1 control',
@@ -183,15 +230,15 @@ test('one interface a life, names for addresses, kills as rows of a journal, and
 
 test('a refused connection and a refused datagram look like what they were', async (context) => {
   needs(context, 'tshark');
-  const tcp = tshark('-r', written(await playedRun('tcp-session/memory')), '-Y', 'tcp.flags.reset == 1');
+  const tcp = tshark('-r', written(await playedOnce('tcp-session/memory')), '-Y', 'tcp.flags.reset == 1');
   expect(tcp).toMatch(/\[RST, ACK\] Seq=\d+ Ack=1 /);
-  const udp = tshark('-r', written(await playedRun('udp-echo/plain')), '-Y', 'icmp');
+  const udp = tshark('-r', written(await playedOnce('udp-echo/plain')), '-Y', 'icmp');
   expect(udp).toMatch(/Destination unreachable \(Port unreachable\)/);
 });
 
 test('a chunk of data of which only the beginning was kept is as long as it was', async (context) => {
   needs(context, 'tshark');
-  const run = await playedRun('ftp/memory');
+  const run = await playedOnce('ftp/memory');
   const file = written(run);
   const data = messages(run.entries).filter(({ opened }) => opened !== undefined);
   const lengths = tshark('-r', file, '-Y', 'ftp-data', '-T', 'fields', '-e', 'tcp.len').trim().split('\n').map(Number);
@@ -199,7 +246,7 @@ test('a chunk of data of which only the beginning was kept is as long as it was'
 });
 
 test('no secret of a message is in it', async () => {
-  const run = await playedRun('tcp-session/memory');
+  const run = await playedOnce('tcp-session/memory');
   const opened = messages(run.entries).find(({ kind }) => kind === 'OPENED');
   expect(opened?.hex).toContain('****');
   const ledgers = new Map(run.arms.map(({ entries: [first], ledger }) => [first?.arm ?? 0, ledger]));

@@ -1,16 +1,12 @@
 // The same zones served by NSD, which nobody here wrote: every question gets the same answer.
 
-import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { EXAMPLE_ZONE } from '../../src/served/example.zone.ts';
 import { needs } from '../peers.ts';
-import { freePort } from '../ports.ts';
 import { messageFor, TYPES, walk, wireName, zoneOf } from './ask.ts';
+import { nsdWith } from './nsd.ts';
 import { type RandomZone, randomZone } from './random-zone.ts';
 
 const EXAMPLE: RandomZone = {
@@ -42,7 +38,7 @@ const ASKED = [...Object.values(TYPES), 65_280].filter((type) => type !== TYPES.
 test('an answer like NSD’s to every question, in zones written and zones rolled', async (context) => {
   const nsd = needs(context, 'nsd');
   const zones = [EXAMPLE, ...Array.from({ length: 24 }, (_none, seed) => randomZone(1000 + seed))];
-  const port = await serve(nsd, zones);
+  const port = await nsdWith(nsd, zones);
   const asking = dgram.createSocket('udp4');
   onTestFinished(() => void asking.close());
   asking.connect(port, '127.0.0.1');
@@ -85,47 +81,4 @@ function meaning(message: Buffer) {
     // What comes along with a full answer is a kindness (NSD adds the addresses of name servers); in a referral it is needed.
     additional: authority === 0 ? [] : records.slice(answers + authority).sort(),
   };
-}
-
-/** NSD with these zones on a free port of its own. */
-async function serve(nsd: string, zones: readonly RandomZone[]): Promise<number> {
-  const { path, remove } = await temporaryFolder();
-  onTestFinished(remove);
-  const port = await freePort();
-  await Promise.all(zones.map(({ origin, text }) => writeFile(join(path, `${origin}zone`), text)));
-  const config = join(path, 'nsd.conf');
-  await writeFile(
-    config,
-    `server:
-  ip-address: 127.0.0.1@${port}
-  username: ""
-  chroot: ""
-  zonesdir: "${path}"
-  database: ""
-  pidfile: ""
-  xfrdir: "${path}"
-  xfrdfile: "${join(path, 'xfrd.state')}"
-  zonelistfile: "${join(path, 'zone.list')}"
-  minimal-responses: yes
-  rrl-ratelimit: 0
-  rrl-whitelist-ratelimit: 0
-  server-count: 1
-  verbosity: 1
-remote-control:
-  control-enable: no
-${zones.map(({ origin }) => `zone:\n  name: "${origin}"\n  zonefile: "${origin}zone"\n`).join('')}`,
-  );
-  const server = spawn(nsd, ['-d', '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
-  const over = once(server, 'exit');
-  onTestFinished(async () => {
-    server.kill('SIGTERM');
-    await over;
-  });
-  let said = '';
-  for await (const chunk of server.stderr) {
-    said += chunk;
-    if (said.includes('nsd started')) break;
-  }
-  if (!said.includes('nsd started')) throw new Error(`NSD does not start: ${said}`);
-  return port;
 }

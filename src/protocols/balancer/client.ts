@@ -3,8 +3,9 @@
 
 import { pathOf } from '../../bounds/paths.ts';
 import { type Asked, type Visitor, visitor } from '../../sockets/visitor.ts';
-import type { Response } from '../../wire/http.ts';
+import type { Header, HttpMessage, Response } from '../../wire/http.ts';
 import { printable } from '../../wire/printable.ts';
+import type { Wire } from '../../wire/wire.ts';
 import type { Client, ClientOptions, Facts } from '../shapes.ts';
 import { wire } from './wire.ts';
 
@@ -29,7 +30,7 @@ interface User {
   visit: Visitor;
 }
 
-export async function connect({ host, port, waits, introduce }: ClientOptions): Promise<UsersClient> {
+export async function connect({ host, port, waits, introduce, design }: ClientOptions): Promise<UsersClient> {
   const users = new Map<string, User>();
   let addresses = 0;
 
@@ -39,7 +40,7 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
     const user: User = {
       address: nextAddress(),
       visit: visitor({
-        ...{ host, port, waits, wire },
+        ...{ host, port, waits, wire: wire as Wire<HttpMessage> },
         from: () => user.address,
         introduced: ({ localAddress, localPort }) => introduce?.(pathOf(localAddress, localPort), name),
       }),
@@ -54,7 +55,11 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
     return host.startsWith('127.') ? `127.0.${1 + (nth >> 7)}.${1 + (nth & 127)}` : '';
   }
 
-  const request = (name: string, asked: Asked): Promise<Response> => userOf(name).visit.ask(asked);
+  /** Who is led by a name has to say it from the first request on, which is before anybody has given them a cookie. */
+  const said = (name: string): readonly Header[] => (design === 'hash' ? [['X-User', name]] : []);
+
+  const request = (name: string, asked: Asked): Promise<Response> =>
+    userOf(name).visit.ask({ ...asked, headers: [...(asked.headers ?? []), ...said(name)] });
 
   return {
     request,
@@ -109,6 +114,6 @@ export async function connect({ host, port, waits, introduce }: ClientOptions): 
 }
 
 function refused(status: number): string {
-  if (status === 401) return '401: who is asked knows nobody of that name';
+  if (status === 401) return '401: the server that was asked does not know this user';
   return `${status}: not done`;
 }

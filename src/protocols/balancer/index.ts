@@ -1,7 +1,6 @@
 // The card of balancer: one service behind it, and four ways to find again the server that knows a user.
 
 import { readFile } from 'node:fs/promises';
-import type { HttpMessage } from '../../wire/http.ts';
 import { printable } from '../../wire/printable.ts';
 import { readSetting } from '../settings.ts';
 import { type Card, SettingError, type Settings } from '../shapes.ts';
@@ -9,9 +8,9 @@ import type { UsersClient } from './client.ts';
 import { type Member, membersIn } from './rules/members.ts';
 import { serveFrom } from './server.ts';
 import { type Deed, type Event, type Given, type Outcome, rulesFor, type State } from './state.ts';
-import { wire } from './wire.ts';
+import { type Message, wire } from './wire.ts';
 
-type BalancerCard = Card<State, HttpMessage, Event, UsersClient, Deed, Outcome>;
+type BalancerCard = Card<State, Message, Event, UsersClient, Deed, Outcome>;
 
 export const card: BalancerCard = {
   name: 'balancer',
@@ -33,7 +32,13 @@ export const card: BalancerCard = {
   takes: ['to', 'to-file'],
   configure: configured,
 
-  behind: { protocol: 'http', design: 'memory', count: 3, settings: { users: 'ann:tea,bob:milk', cost: '16' } },
+  behind: {
+    protocol: 'http',
+    design: 'memory',
+    count: 3,
+    // They see nobody but the balancer, and believe it when it says whose request it brings.
+    settings: { users: 'ann:tea,bob:milk', cost: '16', trust: '127.0.0.1' },
+  },
 };
 
 function designsFor(given: Given): BalancerCard['designs'] {
@@ -61,7 +66,8 @@ function designsFor(given: Given): BalancerCard['designs'] {
     hash: {
       rules: rulesFor('hash', given),
       holds: 'memory',
-      tells: 'who belongs where is worked out from the address each time (consistent hashing): nothing is remembered',
+      tells:
+        'who belongs where is worked out each time from the user that a request names, else from its address (consistent hashing): nothing is remembered',
       promises,
     },
   };
@@ -101,6 +107,6 @@ function openingOf(members: readonly Member[], file: string | undefined): string
     ...(file === undefined
       ? []
       : [`${file} is read again every second: add a line, take one out, or write drain behind an address`]),
-    'on one machine everybody comes from 127.0.0.1, so by address or by its hash all are led to one server',
+    'on one machine everybody comes from 127.0.0.1, so by address all are led to one server, and by hash all who name no X-User',
   ];
 }

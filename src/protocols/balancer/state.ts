@@ -2,12 +2,13 @@
 // same one again. What it does not remember is who logged in: that is with one of the servers.
 
 import { addressOf } from '../../bounds/paths.ts';
-import type { Header, HttpMessage, Request, Response } from '../../wire/http.ts';
+import type { Header, Request, Response } from '../../wire/http.ts';
 import type { Decision, Facts, Path, Rules, World } from '../shapes.ts';
 import type { Member } from './rules/members.ts';
-import { answered, keepsOpen, passedOn, plain, unfit } from './rules/passing-on.ts';
+import { answered, keepsOpen, passedOn, plain, switched, unfit } from './rules/passing-on.ts';
 import { choosing, type Policy } from './rules/policies.ts';
 import { ledTo, setWay, withoutWay } from './rules/way.ts';
+import type { Message } from './wire.ts';
 
 export interface Backend extends Member {
   /** As the last look at it, or the last request to it, has shown. Well until shown otherwise. */
@@ -19,8 +20,8 @@ export interface Backend extends Member {
 export interface State {
   /** Filed under the server's name. A Map keeps the order in which they are listed, which is the order of turns. */
   backends: Map<string, Backend>;
-  /** Whose turn it is among those that are well, counted from 0: filed under nothing, one number for all clients. */
-  turn: number;
+  /** Whose turn it is among those that are well, counted from 0: filed under nothing, one number for all clients. Undefined before the first. */
+  turn: number | undefined;
   /** Filed under the client's address. A Map keeps them in the order of their last word, so the first is the next to go. */
   places: Map<string, { name: string; at: number }>;
   /** When the servers are looked at next, in milliseconds since the epoch; undefined while somebody is looking. */
@@ -57,6 +58,8 @@ export type Slip = {
 export type Deed =
   /** Makes the request to the first of these servers, and to the second if the first one fails. */
   | { is: 'forward'; to: readonly Pick<Member, 'name' | 'address'>[]; request: Request; slip: Slip }
+  /** From here on what either end says is passed on to the other as it is: the server that has granted another protocol waits for it. */
+  | { is: 'join'; slip: Slip }
   /** Asks each of them how it is, and reads the list of servers again where it is in a file. */
   | { is: 'look'; at: readonly Pick<Member, 'name' | 'address'>[] };
 
@@ -72,9 +75,13 @@ export type Outcome =
       body: string;
       slip: Slip;
     }
+  /** The server has granted what the client asked to go on in: it is not HTTP any more. */
+  | { is: 'switched'; by: string; failed: string[]; headers: [string, string][]; slip: Slip }
   /** Nobody has answered, or nobody in time. */
   | { is: 'failed'; failed: string[]; late: boolean; slip: Slip }
-  /** The client has gone, and nobody waits for the answer any more. */
+  /** One has, with more than is passed on. That is no fault of the server, and another one would say as much. */
+  | { is: 'too long'; failed: string[]; slip: Slip }
+  /** The client has gone, and nobody waits for the answer any more; or what both went on in is over. */
   | { is: 'abandoned'; slip: Slip }
   /** Who has not answered in time is in neither list: it stays what it was. */
   | { is: 'looked'; well: string[]; sick: string[]; members?: Member[]; wrong?: string };
@@ -91,17 +98,18 @@ export interface Given {
   key: Buffer;
 }
 
-type Decided = Decision<HttpMessage, Event, Deed>;
+type Found = Pick<Outcome & { is: 'switched' }, 'by' | 'failed' | 'slip'>;
+type Decided = Decision<Message, Event, Deed>;
 
 /** The rules of the balancer under a policy: the one choice that makes the designs differ. */
-export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, HttpMessage, Event, Deed, Outcome> {
+export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, Message, Event, Deed, Outcome> {
   const choose = choosing(policy, key);
   const listed = new Map(members.map((member) => [member.name, member]));
 
   return {
     empty: () => ({
       backends: new Map(members.map((member) => [member.name, fresh(member)])),
-      turn: 0,
+      turn: undefined,
       places: new Map(),
       look: 0,
       wrong: undefined,
@@ -118,6 +126,8 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
       switch (outcome.is) {
         case 'answered':
           return answer(state, outcome, from, world);
+        case 'switched':
+          return join(state, outcome, from, world);
         case 'failed': {
           const { failed, late, slip } = outcome;
           const why = late
@@ -125,6 +135,18 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
             : plain(502, 'Bad Gateway', 'The server behind has failed. Whether it did what was asked is not known.');
           const { actions } = say(from, why, slip.keepsOpen);
           return { events: [{ is: 'done', names: slip.names }, ...sick(state, failed)], actions };
+        }
+        case 'too long': {
+          const { failed, slip } = outcome;
+          const why = plain(
+            502,
+            'Bad Gateway',
+            'The server behind says more than is passed on here. What was asked may be done.',
+          );
+          return {
+            events: [{ is: 'done', names: slip.names }, ...sick(state, failed)],
+            actions: say(from, why, slip.keepsOpen).actions,
+          };
         }
         case 'abandoned':
           return { events: [{ is: 'done', names: outcome.slip.names }], actions: [] };
@@ -146,7 +168,7 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
     // Who holds all this is the process. A balancer that outlives its memory is one that needs none.
     lasting: () => false,
 
-    facts: (state) => facts(state, policy, listed),
+    facts: (state) => facts(state, listed),
   };
 
   function forward(state: State, request: Request, from: Path, world: World): Decided {
@@ -159,26 +181,47 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
     const safe = request.method === 'GET' || request.method === 'HEAD';
     const asked = (safe ? to : to.slice(0, 1)).map(({ name, address }) => ({ name, address }));
     const names = asked.map(({ name }) => name);
-    const led = policy === 'cookie' ? ledTo(request, state.backends.keys(), key) : undefined;
+    const way = policy === 'cookie' ? ledTo(request, state.backends.keys(), key) : undefined;
     const passed = passedOn(request, addressOf(from).address);
     const does: Deed = {
       is: 'forward',
       to: asked,
       request: policy === 'cookie' ? { ...passed, headers: withoutWay(passed.headers) } : passed,
-      slip: { names, forHead: request.method === 'HEAD', keepsOpen: keepsOpen(request), led: led ?? null },
+      slip: { names, forHead: request.method === 'HEAD', keepsOpen: keepsOpen(request), led: way ?? null },
     };
     return { events: [...events, { is: 'asked', names }], actions: [{ to: from, does }] };
   }
 
-  function answer(state: State, outcome: Outcome & { is: 'answered' }, from: Path, world: World): Decided {
-    const { by, failed, status, reason, headers, slip } = outcome;
-    const events: Event[] = [{ is: 'done', names: slip.names }, ...sick(state, failed)];
+  /** What is learnt of the servers by it, and what the client is told of the way. */
+  function led(state: State, { by, failed, slip }: Found, from: Path, world: World) {
+    const events = sick(state, failed);
     const { address } = addressOf(from);
     // Who was led elsewhere belongs there from now on.
     if (policy === 'address' && failed.length > 0 && state.places.has(address))
       events.push({ is: 'placed', address, name: by, at: seconds(world) });
     const more: Header[] = [['X-Served-By', by]];
     if (policy === 'cookie' && slip.led !== by) more.push(setWay(by, key));
+    return { events, more };
+  }
+
+  /** The server that has granted it is at work for as long as the two go on. */
+  function join(state: State, outcome: Outcome & { is: 'switched' }, from: Path, world: World): Decided {
+    const { by, headers, slip } = outcome;
+    const { events, more } = led(state, outcome, from, world);
+    return {
+      events: [{ is: 'done', names: slip.names.filter((name) => name !== by) }, ...events],
+      actions: [
+        { to: from, say: switched(headers, more) },
+        { to: from, does: { is: 'join', slip: { ...slip, names: [by] } } },
+      ],
+    };
+  }
+
+  function answer(state: State, outcome: Outcome & { is: 'answered' }, from: Path, world: World): Decided {
+    const { status, reason, headers, slip } = outcome;
+    const found = led(state, outcome, from, world);
+    const events: Event[] = [{ is: 'done', names: slip.names }, ...found.events];
+    const { more } = found;
     const body = Buffer.from(outcome.body, 'latin1');
     const whole: Response = { type: 'response', version: '1.1', status, reason, headers, body };
     return { events, actions: say(from, answered(whole, slip.forHead, more), slip.keepsOpen).actions };
@@ -291,9 +334,9 @@ function count(state: State, name: string, by: 1 | -1): void {
   if (backend) backend.active = Math.max(0, backend.active + by);
 }
 
-function facts(state: State, policy: Policy, listed: ReadonlyMap<string, Member>): Facts {
+function facts(state: State, listed: ReadonlyMap<string, Member>): Facts {
   const known: Facts = {};
-  if (policy !== 'hash' && state.turn > 0) known.turn = `number ${state.turn + 1} in the list is next`;
+  if (state.turn !== undefined) known.turn = `next in the list: number ${state.turn + 1}`;
   for (const [address, { name }] of state.places) known[`client[${address}]`] = `belongs to server ${name}`;
   for (const [name, { health, draining, address }] of state.backends) {
     const before = listed.get(name);

@@ -5,6 +5,7 @@ import { cookieOf } from '../../wire/http/cookies.ts';
 import {
   frameHttp,
   type HttpMessage,
+  headerOf,
   kindOfHttp,
   LIMITS,
   type Limits,
@@ -12,26 +13,85 @@ import {
   saysHttp,
   writeHttp,
 } from '../../wire/http.ts';
-import type { Lean, Side, Wire } from '../../wire/wire.ts';
+import { printable } from '../../wire/printable.ts';
+import type { Lean, Seen, Side, Wire } from '../../wire/wire.ts';
 import { plain } from './rules/passing-on.ts';
+import { USER } from './rules/policies.ts';
 import { COOKIE } from './rules/way.ts';
+
+/** Which of the servers behind has answered: nobody could follow a balancer that does not say. */
+const SERVED_BY = 'x-served-by';
 
 /** What is taken of an answer, in bytes: the balancer's own clients read what the servers behind may say. */
 const ANSWERS: Limits = { head: 2 * LIMITS.head, body: 1 << 20 };
 
-export const wire: Wire<HttpMessage> = {
+/** Bytes of another protocol, once both ends have agreed on it: they are passed on as they come, and not looked into. */
+export interface Passing {
+  type: 'passing';
+  bytes: Buffer;
+}
+
+export type Message = HttpMessage | Passing;
+
+/** Noted in {@link Seen} once a server has granted another protocol. */
+const SWITCHED = 'http switched';
+
+export const wire: Wire<Message> = {
   longest: ANSWERS.head + ANSWERS.body,
-  frame: (bytes, start, from, seen) => frameHttp(bytes, start, from, seen, from === 'server' ? ANSWERS : LIMITS),
-  read: (reader: Reader, from, _over, seen) => readHttp(reader, from, seen),
-  write: writeHttp,
-  kind: kindOfHttp,
-  says: saysHttp,
+  frame(bytes, start, from, seen) {
+    // Who passes them on does not know where their messages end: whatever has come is one.
+    if (seen?.has(SWITCHED)) return start < bytes.length ? bytes.length - start : undefined;
+    const length = frameHttp(bytes, start, from, seen, from === 'server' ? ANSWERS : LIMITS);
+    if (length !== undefined && from === 'server' && start + length <= bytes.length) note(bytes, start, seen);
+    return length;
+  },
+  read(reader: Reader, from, _over, seen) {
+    if (!isPassing(reader, seen)) {
+      const message = readHttp(reader, from, seen);
+      // Who explains messages may not be who has framed them.
+      if (message.type === 'response' && message.status === 101) seen.set(SWITCHED, 'yes');
+      return message;
+    }
+    return { type: 'passing', bytes: reader.raw({ id: 'passing', label: 'Of another protocol' }, reader.left) };
+  },
+  write(writer, message) {
+    if (message.type === 'passing') writer.raw(message.bytes);
+    else writeHttp(writer, message);
+  },
+  kind: (message) => (message.type === 'passing' ? 'PASSING' : kindOfHttp(message)),
+  says(message) {
+    if (message.type === 'passing') return 'in another protocol';
+    const by = headerOf(message, SERVED_BY);
+    return `${saysHttp(message)}${by === undefined ? '' : `, by server ${printable(by, 32)}`}`;
+  },
   leans: leansOf,
 };
 
-/** Only the sticky cookie shows in the bytes. What else leads a client to its server is nothing that anybody says. */
-function leansOf(message: HttpMessage, from: Side): Lean[] {
+/** After 101 it is another protocol (RFC 9110 §15.2.2). */
+function note(bytes: Buffer, start: number, seen: Seen | undefined): void {
+  if (bytes.toString('latin1', start, start + 12) === 'HTTP/1.1 101') seen?.set(SWITCHED, 'yes');
+}
+
+/** Whether these are such bytes: the 101 itself is framed when it has been noted, and is none. */
+function isPassing({ bytes, at }: Reader, seen: Seen): boolean {
+  return seen.has(SWITCHED) && bytes.toString('latin1', at, at + 12) !== 'HTTP/1.1 101';
+}
+
+/** Only the sticky cookie and a user's name show in the bytes. What else leads a client to its server is nothing that anybody says. */
+function leansOf(message: Message, from: Side): Lean[] {
+  if (message.type === 'passing') return [];
   const isRequest = message.type === 'request' && from === 'client';
+  if (isRequest && headerOf(message, USER) !== undefined)
+    return [
+      {
+        field: USER,
+        op: 'carries',
+        holder: 'packet',
+        key: 'user',
+        why: 'from this name every balancer works out the same server, with nothing to look up',
+        cite: 'RFC 9110 §3.7',
+      },
+    ];
   if (isRequest && cookieOf(message, COOKIE) !== undefined)
     return [
       {

@@ -1,16 +1,17 @@
 // The card of http: one service, one client, and the same login, cart and films held in several places.
 
 import { createHash, randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import { COST, passwordsOf } from '../../served/passwords.ts';
 import { tokensOf } from '../../served/tokens.ts';
 import { certificateIn, digest, readSetting, usersIn } from '../settings.ts';
 import { type Card, SettingError, type Settings } from '../shapes.ts';
 import type { WebClient } from './client.ts';
 import { between, type House, serveFrom } from './server.ts';
-import { type Deed, type Event, type Given, rulesFor, type State } from './state.ts';
+import { type Deed, type Event, type Given, type Outcome, rulesFor, type State } from './state.ts';
 import { type Message, wire } from './wire.ts';
 
-type HttpCard = Card<State, Message, Event, WebClient, Deed>;
+type HttpCard = Card<State, Message, Event, WebClient, Deed, Outcome>;
 
 /** Who may log in where nobody was named. */
 const USERS = 'ann:correct horse,bob:battery staple';
@@ -33,8 +34,11 @@ export const card: HttpCard = {
   // A server's process has no use for a client.
   connect: async (options) => (await import('./client.ts')).connect(options),
 
-  /** `users`: `name:password,name2:password2`, or a file with one of them a line. `cert` and `key`: PEM files for TLS. `cost`: of trying a password, scrypt's N. */
-  takes: ['users', 'cert', 'key', 'cost'],
+  /**
+   * `users`: `name:password,name2:password2`, or a file with one of them a line. `cert` and `key`: PEM files for TLS. `cost`: of trying
+   * a password, scrypt's N. `trust`: addresses of balancers that are believed when they say whose request they pass on.
+   */
+  takes: ['users', 'cert', 'key', 'cost', 'trust'],
   configure: configured,
 };
 
@@ -100,15 +104,25 @@ async function configured(settings: Settings): Promise<HttpCard> {
   const house = await houseOf(settings);
   return {
     ...card,
-    designs: designsFor(house.certificate ? { secure: true } : {}),
+    designs: designsFor({ secure: house.certificate !== undefined, trusts: trustedIn(settings) }),
     serve: serveFrom(house),
     between: between(house),
     opening: openingOf(settings),
   };
 }
 
-function openingOf({ users, cert }: Settings): string[] {
+/** Addresses with commas between them. */
+function trustedIn({ trust }: Settings): ReadonlySet<string> | undefined {
+  if (trust === undefined) return undefined;
+  const addresses = trust.split(',').map((each) => each.trim());
+  if (!addresses.every((each) => isIP(each) > 0))
+    throw new SettingError('--trust takes the addresses of balancers, such as 127.0.0.1, with commas between them');
+  return new Set(addresses);
+}
+
+function openingOf({ users, cert, trust }: Settings): string[] {
   return [
+    ...(trust === undefined ? [] : [`whoever comes from ${trust} is believed when it says whose request it passes on`]),
     users === undefined ? `these may log in: ${USERS.replaceAll(',', ', ')}` : 'the users it was given may log in',
     ...(cert === undefined ? ['without TLS: passwords and cookies can be read on the way'] : []),
   ];

@@ -17,7 +17,7 @@ import { type Header, headerOf, LIMITS, type Request, type Response, writeHttp }
 import type { Certificate } from '../settings.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
 import { REASONS } from './rules/answers.ts';
-import type { Deed } from './state.ts';
+import type { Deed, Outcome, Slip } from './state.ts';
 import { type Claims, COOKIES, type Heard, HOST_PREFIX, type Message } from './wire.ts';
 
 /** What a server is given beside its rules. */
@@ -47,6 +47,7 @@ const isHeard = (name: string) =>
   name === 'upgrade' ||
   name === 'origin' ||
   name === 'sec-fetch-site' ||
+  name === 'x-forwarded-for' ||
   name === 'idempotency-key';
 
 const MANY = 500;
@@ -56,7 +57,7 @@ export function serveFrom(house: House) {
   const { heard: known, said } = between(house);
 
   return async function serve(
-    keeper: Keeper<Message, Deed>,
+    keeper: Keeper<Message, Deed, Outcome>,
     at: Address,
     bounds: Partial<Bounds> = {},
   ): Promise<Server> {
@@ -147,8 +148,12 @@ export function serveFrom(house: House) {
     keeper.attach({
       say: guests.say,
       hangUp: guests.hangUp,
-      // Signing takes time, and what needs none waits for nothing.
-      does: (to, deed) => (deed.sign ? void said(deed).then((answer) => respond(to, answer)) : later(to, deed)),
+      does(to, deed) {
+        if (deed.is === 'check') void check(to, deed.slip);
+        // Signing takes time, and what needs none waits for nothing.
+        else if (deed.sign) void said(deed).then((answer) => answer && respond(to, answer));
+        else later(to, deed);
+      },
     });
 
     function take(line: Line, path: Path, heard: Heard, response: ServerResponse): void {
@@ -176,9 +181,21 @@ export function serveFrom(house: House) {
       if (full) guests.hold(path, full);
     }
 
-    let answers: { to: Path; deed: Deed }[] = [];
+    /** Its password has been kept from the rules: it stands in the request that waits for its answer. */
+    async function check(to: Path, slip: Slip): Promise<void> {
+      const line = lines.get(to);
+      const asked = line?.asked;
+      const given = asked && credentialsIn(asked.heard);
+      if (!given) return;
+      const password = Buffer.from(given.password);
+      const is = await house.passwords.check({ user: slip.user, password, from: slip.source });
+      // It may have gone meanwhile, and somebody else have come by the same path.
+      if (lines.get(to) === line && line?.asked === asked) keeper.learn(to, { is, slip });
+    }
+
+    let answers: { to: Path; deed: Answering }[] = [];
     /** What was decided in one turn leaves at its end: answers that follow each other closely cost a fifth less. */
-    function later(to: Path, deed: Deed): void {
+    function later(to: Path, deed: Answering): void {
       if (answers.length === 0) setImmediate(letOut);
       answers.push({ to, deed });
     }
@@ -189,7 +206,7 @@ export function serveFrom(house: House) {
       for (const { to, deed } of turn) respond(to, deed);
     }
 
-    function respond(to: Path, { headers, body, status }: Deed | Response): void {
+    function respond(to: Path, { headers, body, status }: Answering | Response): void {
       const line = lines.get(to);
       if (!line?.asked) return;
       const { response } = line.asked;
@@ -223,25 +240,30 @@ export function serveFrom(house: House) {
   };
 }
 
+type Answering = Deed & { is: 'respond' };
+
 const NO_BODY = Buffer.alloc(0);
 
 /** What lies between the wire and the rules of this house: passwords and tokens, which take time. */
-export function between({ passwords, tokens, certificate }: House) {
+export function between({ tokens, certificate }: House) {
   const cookie = certificate ? HOST_PREFIX + COOKIES.token : COOKIES.token;
 
   return {
     /** A request with who it says is asking. Its password goes no further than this. */
     heard(message: Message): Message | Promise<Message> {
       if (message.type !== 'request') return message;
-      if (message.method === 'POST' && message.target === '/login') return loggingIn(message, passwords);
+      if (message.method === 'POST' && message.target === '/login')
+        return { ...message, body: NO_BODY, login: credentialsIn(message)?.user ?? null };
       const token = cookieOf(message, cookie);
       const claims = token === undefined ? undefined : tokens.read(token);
       if (claims instanceof Promise) return claims.then((found) => withBearer(message, bearerOf(found)));
       return token === undefined ? message : withBearer(message, bearerOf(claims));
     },
 
-    /** The answer that a deed comes down to, with the token signed that it is to give. */
-    async said({ status, headers, body, sign }: Deed): Promise<Response> {
+    /** The answer that a deed comes down to, with the token signed that it is to give; undefined where something is done first. */
+    async said(deed: Deed): Promise<Response | undefined> {
+      if (deed.is === 'check') return undefined;
+      const { status, headers, body, sign } = deed;
       const all = [...headers];
       if (sign) {
         const { user, ends, cart, watch } = sign;
@@ -273,13 +295,6 @@ function bearerOf(claims: { sub?: string; exp?: number } | undefined): Claims | 
 
 /** The longest user and password, in characters. */
 const LONGEST = 256;
-
-async function loggingIn(message: Heard, passwords: Passwords): Promise<Heard> {
-  const given = credentialsIn(message);
-  const heard = { ...message, body: NO_BODY };
-  if (!given) return { ...heard, login: { user: '', is: 'none' } };
-  return { ...heard, login: { user: given.user, is: await passwords.check(given.user, Buffer.from(given.password)) } };
-}
 
 /** User and password of a JSON object or a form: two strings, neither empty. */
 function credentialsIn(message: Request): { user: string; password: string } | undefined {

@@ -2,8 +2,9 @@
 
 import type { Header } from '../../wire/http.ts';
 import type { Decision, Facts, Path, Rules, World } from '../shapes.ts';
-import { type Answer, deedOf, problem } from './rules/answers.ts';
+import { type Answer, deedOf, leaves, problem } from './rules/answers.ts';
 import { OF_USER, thingsAt } from './rules/asking.ts';
+import { loggedIn } from './rules/logins.ts';
 import { respond } from './rules/service.ts';
 import type { Claims, Heard, Message } from './wire.ts';
 
@@ -67,8 +68,25 @@ export type Event =
   | { is: 'read'; cursor: string; read: number; ends: number }
   | { is: 'tried'; under: string; count: number; ends: number };
 
-/** The answer to the request that was heard last on its path, to be written by the server. `sign`: into a cookie. */
-export type Deed = { is: 'respond'; status: number; headers: readonly Header[]; body: string; sign?: Claims };
+export type Deed =
+  /** The answer to the request that was heard last on its path, to be written by the server. `sign`: into a cookie. */
+  | { is: 'respond'; status: number; headers: readonly Header[]; body: string; sign?: Claims }
+  /** Looks at the password of that request, which the rules never hear. */
+  | { is: 'check'; slip: Slip };
+
+/** What the rules will want to know of a log-in when its password has been looked at. */
+export type Slip = {
+  user: string;
+  /** The address that it comes from. */
+  source: string;
+  isForm: boolean;
+  isLast: boolean;
+  /** The session that the client was in before. */
+  old: string | null;
+};
+
+/** What came of a password. `busy`: it was not looked at. */
+export type Outcome = { is: 'right' | 'wrong' | 'busy'; slip: Slip };
 
 /** What makes the designs differ. */
 export interface Held {
@@ -83,6 +101,8 @@ export interface Held {
 export interface Given {
   /** TLS: cookies are for it alone. */
   secure?: boolean;
+  /** Addresses of balancers that are believed when they say whose request they pass on. */
+  trusts?: ReadonlySet<string> | undefined;
 }
 
 export interface Limits {
@@ -107,14 +127,19 @@ export const LIMITS: Limits = {
 };
 
 /** The rules of the service, with each thing filed under what you say. */
-export function rulesFor(held: Held, given: Given = {}, limits: Limits = LIMITS): Rules<State, Message, Event, Deed> {
+export function rulesFor(
+  held: Held,
+  given: Given = {},
+  limits: Limits = LIMITS,
+): Rules<State, Message, Event, Deed, Outcome> {
   const how = { ...held, ...given, limits };
   /** For who is answered without a look at the state. */
   const nobody = nothing();
 
   function decide(state: State, request: Heard, from: Path, world: World): Decision<Message, Event, Deed> {
     const answer = respond({ state, request, from, world, how });
-    return { events: answer.events ?? NONE, actions: [{ to: from, does: deedOf(answer, request, world) }] };
+    if ('check' in answer) return { events: NONE, actions: [{ to: from, does: { is: 'check', slip: answer.check } }] };
+    return { events: answer.events ?? NONE, actions: [{ to: from, does: deedOf(answer, leaves(request), world) }] };
   }
 
   return {
@@ -123,6 +148,14 @@ export function rulesFor(held: Held, given: Given = {}, limits: Limits = LIMITS)
     // Nobody answers a server.
     decide: (state, message, from, world) =>
       message.type === 'request' ? decide(state, message, from, world) : { events: NONE, actions: [] },
+
+    learn(state, outcome, from, world) {
+      const answer = loggedIn(outcome, { state, world, how });
+      return {
+        events: answer.events ?? NONE,
+        actions: [{ to: from, does: deedOf(answer, outcome.slip.isLast, world) }],
+      };
+    },
 
     // Whoever carries a token has said who they are, and nobody else need be asked.
     ...(held.identity === 'token'
@@ -169,14 +202,9 @@ export function rulesFor(held: Held, given: Given = {}, limits: Limits = LIMITS)
     impatient: true,
     unavailable: (message, to) => {
       const answer: Answer = problem(503, 'what this is kept in does not answer', [['Retry-After', '1']]);
-      const request: Message = message ?? NO_REQUEST;
-      if (request.type !== 'request') return [];
+      if (message?.type === 'response') return [];
       // The store's time is not to be had, and an answer without a Date is one too (RFC 9110 §6.6.1).
-      const { status, headers, body } = deedOf(
-        answer,
-        { ...request, version: '1.0' },
-        { now: () => 0, name: () => '' },
-      );
+      const { status, headers, body } = deedOf(answer, true, { now: () => 0, name: () => '' });
       const kept = headers.filter(([name]) => name !== 'Date');
       return [
         {
@@ -198,14 +226,6 @@ export function rulesFor(held: Held, given: Given = {}, limits: Limits = LIMITS)
 }
 
 const NONE: readonly Event[] = [];
-const NO_REQUEST: Message = {
-  type: 'request',
-  method: 'GET',
-  target: '/',
-  version: '1.1',
-  headers: [],
-  body: Buffer.alloc(0),
-};
 
 function nothing(): State {
   return {
@@ -300,5 +320,5 @@ function facts(state: State): Facts {
 export function inWords({ cart, watch }: Things): string {
   const items = [...cart].map(([item, count]) => `${item} × ${count}`);
   const films = [...watch].map(([film, minute]) => `${film} at minute ${minute}`);
-  return `cart ${items.join(', ') || 'empty'}${films.length > 0 ? `; ${films.join(', ')}` : ''}`;
+  return [`cart ${items.join(', ') || 'empty'}`, ...films].join(', ');
 }

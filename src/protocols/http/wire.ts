@@ -31,8 +31,8 @@ export interface Claims {
 export interface Heard extends Request {
   /** Of the token in its cookie: its claims, or that it was not signed here. */
   bearer?: Claims | 'wrong';
-  /** What came of the password in its body, which is left out. `none`: there was no user or no password in it. */
-  login?: { user: string; is: 'right' | 'wrong' | 'busy' | 'none' };
+  /** Whom its body names, where it is to log in; null where it holds no user and password. The body itself is left out. */
+  login?: string | null;
 }
 
 export type Message = Heard | Response;
@@ -91,6 +91,15 @@ function asking(request: Request, seen: Seen): Lean[] {
       key: 'keys',
       why: 'only who remembers this key can know that the request has come before',
       cite: 'draft-ietf-httpapi-idempotency-key §2.6',
+    });
+  if (headerOf(request, 'x-forwarded-for') !== undefined)
+    leans.push({
+      field: 'x-forwarded-for',
+      op: 'carries',
+      holder: 'packet',
+      key: 'source',
+      why: 'on this connection everybody comes from the balancer’s address: whose request it is only this header says',
+      cite: 'RFC 7239 §7.4',
     });
   const query = new Map((halves(request.target, '?')[1] ?? '').split('&').map((pair) => halves(pair, '=')));
   const cursor = query.get('cursor');

@@ -12,7 +12,7 @@ import type { Client, ClientOptions, Facts } from '../shapes.ts';
 import { acceptFor } from './rules/upgrading.ts';
 import type { Chat } from './wire/chat.ts';
 import { closing, type Frame, saysClose } from './wire/frames.ts';
-import { chatOf, frameOf, type Message, STRANGER, wire } from './wire.ts';
+import { chatOf, frameOf, type Message, OUT_OF_ORDER, STRANGER, wire } from './wire.ts';
 
 /** How often one request may lose its connection before the client gives up. */
 const RETURNS = 5;
@@ -208,7 +208,8 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
     switch (chat.is) {
       case 'welcome':
         player.members = new Set(chat.members);
-        player.nr = Math.max(player.nr, chat.nr);
+        // Whatever it has counted itself: the server may have forgotten, and others may speak under the same name.
+        player.nr = chat.nr;
         // What it missed comes after this, one by one.
         player.last = chat.last - chat.missed;
         return;
@@ -219,6 +220,9 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
         return;
       case 'ack':
         player.unheard.delete(chat.nr);
+        return;
+      case 'error':
+        if (chat.next !== undefined) player.nr = chat.next - 1;
         return;
       case 'joined':
         player.members.add(chat.name);
@@ -284,9 +288,16 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
     async say(name, text) {
       const player = find(name);
       if (player.line.is === 'down') await reach(player);
-      const nr = ++player.nr;
-      player.unheard.set(nr, text);
-      const ask = () => send(player, frameOf({ is: 'say', text, nr }));
+      let nr = 0;
+      const ask = () => {
+        // What the server has counted already keeps its number, and so is known to be the same; anything else has the next one.
+        if (nr === 0 || nr > player.nr) {
+          player.unheard.delete(nr);
+          nr = ++player.nr;
+          player.unheard.set(nr, text);
+        }
+        send(player, frameOf({ is: 'say', text, nr }));
+      };
       const heard = (message: Message) => {
         const chat = message.type === 'frame' ? chatOf(message) : undefined;
         if (chat?.is === 'said' && chat.from === name && chat.nr === nr) return SAID;
@@ -296,7 +307,8 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
       for (let returns = 0; ; returns++) {
         const answer = await insist(player, ask, heard);
         if (answer === SAID) return SAID;
-        // Whom the server does not know any more comes in again, and says it again.
+        // Whom the server does not know any more comes in again, and says it again; so does, under another number, who was out of order.
+        if (answer === OUT_OF_ORDER && returns < RETURNS) continue;
         if (answer !== STRANGER || returns >= RETURNS) throw new Error(`the server says: ${printable(answer, 80)}`);
         if (!(await enter(player))) await drop(player);
       }

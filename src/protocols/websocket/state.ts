@@ -4,7 +4,7 @@ import type { Action, Decision, Facts, Path, Rules } from '../shapes.ts';
 import { answerTo, refusal } from './rules/upgrading.ts';
 import type { Chat } from './wire/chat.ts';
 import { CLOSE, closing, type Frame } from './wire/frames.ts';
-import { chatOf, frameOf, type Message, STRANGER } from './wire.ts';
+import { chatOf, frameOf, type Message, OUT_OF_ORDER, STRANGER } from './wire.ts';
 
 /** A room's name, or that of somebody in it. */
 type Name = string;
@@ -153,8 +153,12 @@ export function rulesFor(keeps: boolean, limits: Limits = LIMITS): Rules<State, 
     const room = place && state.rooms.get(place.room);
     if (!place || !room) return error(from, STRANGER);
     const { name } = place;
-    if (nr <= (room.numbers.get(name) ?? 0))
-      return tell(from, frameOf({ is: 'ack', nr, id: numberOf(room, name, nr) }));
+    // Where nothing is kept nobody can know what is said again, and any number is as good.
+    if (keeps) {
+      const next = (room.numbers.get(name) ?? 0) + 1;
+      if (nr < next) return tell(from, frameOf({ is: 'ack', nr, id: numberOf(room, name, nr) }));
+      if (nr > next) return tell(from, frameOf({ is: 'error', why: OUT_OF_ORDER, next }));
+    }
     const id = room.last + 1;
     return {
       events: [{ is: 'said', room: place.room, id, from: name, nr, text }],

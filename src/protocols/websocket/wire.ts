@@ -150,6 +150,8 @@ function leans(message: Message, from: Side, seen: Map<string, string>): Lean[] 
 
 /** Who speaks before it has joined is told so in these words. */
 export const STRANGER = 'join a room first';
+/** And who says something under a number that leaves some out. */
+export const OUT_OF_ORDER = 'this is not your next number';
 
 function granted(message: HttpMessage): Lean {
   return {

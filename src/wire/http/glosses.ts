@@ -68,6 +68,8 @@ const HEADERS: ReadonlyMap<string, (value: string) => string> = new Map([
   ['allow', () => 'the methods that are known here'],
   ['cache-control', () => 'whether a copy may be kept by who passes it on'],
   ['date', () => 'when the server said this'],
+  ['x-served-by', () => 'which of the servers behind the balancer has answered'],
+  ['x-user', () => 'whose request this is, in the client’s own words: enough to be led by, and no proof'],
   ['x-forwarded-for', () => 'the address that a balancer saw, if one believes it'],
 ]);
 

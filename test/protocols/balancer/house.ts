@@ -10,9 +10,9 @@ import type { Member } from '../../../src/protocols/balancer/rules/members.ts';
 import type { Policy } from '../../../src/protocols/balancer/rules/policies.ts';
 import { type Reread, serveFrom } from '../../../src/protocols/balancer/server.ts';
 import { type Deed, type Event, type Outcome, rulesFor, type State } from '../../../src/protocols/balancer/state.ts';
-import { wire } from '../../../src/protocols/balancer/wire.ts';
+import { type Message, wire } from '../../../src/protocols/balancer/wire.ts';
 import type { Bounds } from '../../../src/protocols/shapes.ts';
-import type { HttpMessage, Response } from '../../../src/wire/http.ts';
+import type { Response } from '../../../src/wire/http.ts';
 import { Inbox, type Seen } from '../../../src/wire/wire.ts';
 import { over } from '../../over.ts';
 
@@ -72,7 +72,7 @@ export function listed(...backends: Backend[]): Member[] {
 
 export interface Front {
   port: number;
-  keeper: StateKeeper<State, HttpMessage, Event, Deed, Outcome>;
+  keeper: StateKeeper<State, Message, Event, Deed, Outcome>;
   /** Resolves when the state is such. */
   until(holds: (state: State) => boolean): Promise<void>;
 }
@@ -86,7 +86,7 @@ export async function front(
   const clock = realClock();
   let changed = () => {};
   const rules = rulesFor(policy, { members, key: KEY });
-  const { keeper } = await StateKeeper.open<State, HttpMessage, Event, Deed, Outcome>({
+  const { keeper } = await StateKeeper.open<State, Message, Event, Deed, Outcome>({
     rules: {
       ...rules,
       apply(state, event) {

@@ -25,6 +25,18 @@ test('curl with a cookie jar comes back to its server, each time on a new connec
   expect(said).toEqual(['one', 'one', 'one', 'one', 'two', 'three', 'one']);
 });
 
+test('curl -0 speaks HTTP/1.0, with and without a Host, and is hung up on each time', async (context) => {
+  const curl = needs(context, 'curl');
+  const one = await backend('one');
+  const { port } = await front('round-robin', listed(one));
+  const url = `http://127.0.0.1:${port}/`;
+  for (const more of [[], ['-H', 'Host:'], ['-d', 'a body', '-H', 'Host:']]) {
+    const { stdout } = await run(curl, ['-sSi', '-0', ...more, url]);
+    expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*Connection: close\r\n\r\none$/);
+  }
+  expect(one.requests.map(({ method, body }) => `${method} ${body}`)).toEqual(['GET ', 'GET ', 'POST a body']);
+});
+
 test('curl sends a body in chunks, asks with HEAD, and goes on with the same connection', async (context) => {
   const curl = needs(context, 'curl');
   const one = await backend('one');

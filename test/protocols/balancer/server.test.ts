@@ -189,6 +189,25 @@ test('Connection: close, and HTTP/1.0, are answered and hung up on', async () =>
   }
 });
 
+test('HTTP/1.0 without a Host is asked of the server in 1.1, which wants one: its own', async () => {
+  const [one] = await three();
+  const { port } = await front('round-robin', listed(one));
+  for (const bytes of ['GET / HTTP/1.0\r\n\r\n', 'POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi']) {
+    const ann = await talk(port);
+    const heard = ann.say(Buffer.alloc(0));
+    for (const byte of Buffer.from(bytes)) ann.socket.write(Buffer.of(byte));
+    const [answer] = await heard;
+    expect([answer?.status, bodyOf(answer), headerOf(answer as Response, 'connection')]).toEqual([200, 'one', 'close']);
+    await over(ann.socket);
+  }
+  expect(one.requests.map(({ headers }) => headers.host)).toEqual([one.address, one.address]);
+  expect(one.requests.map(({ headers }) => headers['x-forwarded-host'])).toEqual([undefined, undefined]);
+  expect(one.requests[1]?.body).toBe('hi');
+  // What 1.0 does not know is refused: nobody can tell where such a body ends (RFC 9112 §6.1).
+  const [refused] = await (await talk(port)).say('POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n');
+  expect(refused?.status).toBe(400);
+});
+
 test.each([
   ['GET', 200],
   ['HEAD', 200],
@@ -249,16 +268,27 @@ test('a server that breaks off in the middle of its answer has not answered', as
   expect(bodyOf(answer)).not.toContain('half');
 });
 
-test('an answer that grows beyond all bounds is not read to its end', async () => {
-  const endless = await backend('endless', (_request, response) => {
-    const more = () => {
-      while (!response.destroyed && response.write(Buffer.alloc(65_536)));
-      if (!response.destroyed) response.once('drain', more);
-    };
-    more();
-  });
-  const { port } = await front('round-robin', listed(endless));
-  expect(statusesOf(await (await talk(port)).say(asking('GET')))).toEqual([502]);
+test('an answer that grows beyond all bounds is not read to its end, and takes no server out: others are served as before', async () => {
+  const endless = () =>
+    backend('endless', (request, response) => {
+      if (request.url !== '/endless') return void response.end('well');
+      const more = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+        if (!response.destroyed) response.once('drain', more);
+      };
+      more();
+    });
+  const both = [await endless(), await endless()];
+  const { port, keeper } = await front('round-robin', listed(...both));
+  const ann = await talk(port);
+  const [refused] = await ann.say(asking('GET', '/endless'));
+  expect([refused?.status, bodyOf(refused)]).toEqual([502, expect.stringContaining('more than is passed on')]);
+  expect(both.map(({ requests }) => requests.length)).toEqual([1, 0]);
+  expect([...keeper.state.backends.values()].map(({ health, active }) => [health, active])).toEqual([
+    ['well', 0],
+    ['well', 0],
+  ]);
+  expect(statusesOf(await ann.say(asking('GET')))).toEqual([200]);
 });
 
 test('a server behind that speaks no HTTP is a server that fails', async () => {

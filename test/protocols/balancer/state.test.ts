@@ -11,6 +11,7 @@ import {
   rulesFor,
   type State,
 } from '../../../src/protocols/balancer/state.ts';
+import type { Message } from '../../../src/protocols/balancer/wire.ts';
 import type { Decision } from '../../../src/protocols/shapes.ts';
 import type { Header, HttpMessage, Response } from '../../../src/wire/http.ts';
 import { KEY } from './house.ts';
@@ -23,7 +24,7 @@ function script(policy: Policy, members = MEMBERS) {
   const state = rules.empty();
   let now = 1_000_000;
   const world = { now: () => now, name: () => 'unused' };
-  const carryOut = ({ events, actions }: Decision<HttpMessage, Event, Deed>) => {
+  const carryOut = ({ events, actions }: Decision<Message, Event, Deed>) => {
     for (const event of events) {
       expect(JSON.parse(JSON.stringify(event))).toEqual(event);
       rules.apply(state, event);
@@ -103,7 +104,7 @@ test('round robin remembers one number, and forgets it', () => {
   const { to, facts } = script('round-robin');
   expect(facts()).toEqual({});
   expect([to(A), to(A), to(B), to(A)].map((each) => each?.[0])).toEqual(['1', '2', '3', '1']);
-  expect(facts()).toEqual({ turn: 'number 2 in the list is next' });
+  expect(facts()).toEqual({ turn: 'next in the list: number 2' });
 });
 
 test('a cookie is all that is needed: nothing is remembered of who carries it', () => {
@@ -230,4 +231,47 @@ test('an answer is no request', () => {
     { say: { status: 400 } },
     { hangUp: true },
   ]);
+});
+
+test('by hash a user is led by name, from any address and through any balancer; who names nobody, by address', () => {
+  const [here, there] = [script('hash'), script('hash')];
+  const named = (name: string): Header[] => [['X-User', name]];
+  const users = Array.from({ length: 60 }, (_none, nth) => `user ${nth}`);
+  const places = users.map((name) => here.to('10.0.0.1:1', 'GET', named(name)));
+  expect(users.map((name, nth) => there.to(`10.0.${nth}.2:1`, 'POST', named(name))?.[0])).toEqual(
+    places.map((place) => place?.[0]),
+  );
+  expect(new Set(places.map((place) => place?.[0])).size).toBe(3);
+  const addresses = users.map((_name, nth) => `10.0.${nth}.1:1`);
+  const unnamed = addresses.map((address) => here.to(address));
+  expect(new Set(unnamed.map((place) => place?.[0])).size).toBe(3);
+  expect(addresses.map((address) => there.to(address, 'GET', named('')))).toEqual(unnamed);
+  // A name is no address, even if it looks like one.
+  expect(addresses.map((address) => here.to('10.0.0.1:1', 'GET', named(address.split(':')[0] ?? '')))).not.toEqual(
+    unnamed,
+  );
+});
+
+test('by hash the users fall on the servers evenly, and when one joins no more than its share moves, all of them to it', () => {
+  const users = Array.from({ length: 3_000 }, (_none, nth) => `user ${nth}`);
+  const owners = (count: number) => {
+    const { to } = script(
+      'hash',
+      [...MEMBERS, { name: '4', address: '127.0.0.1:8004', draining: false }].slice(0, count),
+    );
+    return users.map((name) => to('10.0.0.1:1', 'GET', [['X-User', name]])?.[0]);
+  };
+  const [before, after] = [owners(3), owners(4)];
+  for (const [placed, count] of [
+    [before, 3],
+    [after, 4],
+  ] as const) {
+    const counts = new Map<string | undefined, number>();
+    for (const owner of placed) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    expect(counts.size).toBe(count);
+    for (const each of counts.values()) expect(Math.abs((each * count) / users.length - 1)).toBeLessThan(0.25);
+  }
+  const moved = after.filter((owner, nth) => owner !== before[nth]);
+  expect(new Set(moved)).toEqual(new Set(['4']));
+  expect(moved.length / users.length).toBeLessThan(1 / 4 + 0.05);
 });

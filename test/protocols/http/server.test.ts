@@ -3,6 +3,7 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { seededWorld, standingClock } from '../../../src/lab/world.ts';
+import type { Passwords, Try } from '../../../src/served/passwords.ts';
 import { headerOf } from '../../../src/wire/http.ts';
 import { over } from '../../over.ts';
 import { ANN, BY_SESSION, BY_TOKEN, guest, houseOf, jsonOf, shop } from './shop.ts';
@@ -199,6 +200,58 @@ describe('logging in', () => {
     expect([refused.status, headerOf(refused, 'retry-after')]).toEqual([429, '60']);
     clock.pass(60_000);
     expect((await ann.ask('POST', '/login', ANN)).status).toBe(200);
+  });
+
+  test('who is refused in any case costs no hash', async () => {
+    const house = await houseOf();
+    let checked = 0;
+    const counting = {
+      check(tried: Try) {
+        checked++;
+        return house.passwords.check(tried);
+      },
+    };
+    const ann = await guest(await shop({ house: { ...house, passwords: counting } }));
+    for (let tries = 0; tries < 9; tries++)
+      await ann.ask('POST', '/login', { json: { user: 'ann', password: 'wrong' } });
+    expect(checked).toBe(5);
+  });
+
+  test('too many at a time are told to come back, and who comes from elsewhere gets in meanwhile', async () => {
+    const house = await houseOf();
+    /** Nobody's password is looked at before the other one has come. */
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const slow: Passwords = {
+      async check(tried) {
+        if (tried.from === '127.0.0.1') await gate;
+        return tried.from === '127.0.0.1' && tried.password.equals(Buffer.from('busy'))
+          ? 'busy'
+          : house.passwords.check(tried);
+      },
+    };
+    const served = await shop({ house: { ...house, passwords: slow } });
+    const flood = await Promise.all(Array.from({ length: 20 }, () => guest(served)));
+    const asked = flood.map((each) => each.ask('POST', '/login', { json: { user: 'ann', password: 'busy' } }));
+    const ann = await guest(served, {}, '127.0.1.1');
+    expect((await ann.ask('POST', '/login', ANN)).status).toBe(200);
+    open();
+    for (const answer of await Promise.all(asked))
+      expect([answer.status, headerOf(answer, 'retry-after')]).toEqual([503, '1']);
+  });
+
+  test('behind a balancer that is trusted, tries count for whom it names; whom nobody trusts names nobody', async () => {
+    const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
+    for (const [trusts, status] of [
+      [new Set(['127.0.0.1']), 200],
+      [undefined, 429],
+    ] as const) {
+      const front = await guest(await shop({ given: { trusts } }));
+      const wrong = { json: { user: 'ann', password: 'wrong' }, ...from('10.0.0.1') };
+      for (let tries = 0; tries < 5; tries++) await front.ask('POST', '/login', wrong);
+      expect((await front.ask('POST', '/login', { ...ANN, ...from('10.0.0.1') })).status).toBe(429);
+      expect((await front.ask('POST', '/login', { ...ANN, ...from('10.0.0.2') })).status).toBe(status);
+    }
   });
 });
 

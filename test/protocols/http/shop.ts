@@ -9,9 +9,11 @@ import { type House, serveFrom } from '../../../src/protocols/http/server.ts';
 import {
   type Deed,
   type Event,
+  type Given,
   type Held,
   LIMITS,
   type Limits,
+  type Outcome,
   rulesFor,
   type State,
 } from '../../../src/protocols/http/state.ts';
@@ -44,6 +46,7 @@ export interface Shop {
 /** Serves until the test is over. */
 export async function shop({
   held = BY_SESSION,
+  given = {},
   limits = {},
   bounds,
   house,
@@ -51,6 +54,7 @@ export async function shop({
   world,
 }: {
   held?: Held;
+  given?: Given;
   limits?: Partial<Limits>;
   bounds?: Partial<Bounds>;
   house?: House;
@@ -58,8 +62,8 @@ export async function shop({
   world?: World;
 } = {}): Promise<Shop> {
   const used = house ?? (await houseOf());
-  const rules = rulesFor(held, used.certificate ? { secure: true } : {}, { ...LIMITS, ...limits });
-  const { keeper } = await StateKeeper.open<State, Message, Event, Deed>({
+  const rules = rulesFor(held, { secure: used.certificate !== undefined, ...given }, { ...LIMITS, ...limits });
+  const { keeper } = await StateKeeper.open<State, Message, Event, Deed, Outcome>({
     rules,
     wire,
     world: world ?? seededWorld(1, 'shop', standingClock()),
@@ -91,8 +95,12 @@ export interface Ask {
   form?: string;
 }
 
-export async function guest({ port }: { port: number }, jar: { cookie?: string } = {}): Promise<Guest> {
-  const socket = dial({ host, port, noDelay: true });
+export async function guest(
+  { port }: { port: number },
+  jar: { cookie?: string } = {},
+  localAddress = host,
+): Promise<Guest> {
+  const socket = dial({ host, port, localAddress, noDelay: true });
   socket.on('error', () => {});
   onTestFinished(() => void socket.destroy());
   await once(socket, 'connect');

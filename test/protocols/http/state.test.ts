@@ -2,12 +2,21 @@
 
 import { expect, test } from 'vitest';
 import { seededWorld, standingClock } from '../../../src/lab/world.ts';
-import { type Held, LIMITS, type Limits, rulesFor, type State } from '../../../src/protocols/http/state.ts';
-import type { Heard } from '../../../src/protocols/http/wire.ts';
+import {
+  type Given,
+  type Held,
+  LIMITS,
+  type Limits,
+  type Outcome,
+  rulesFor,
+  type State,
+} from '../../../src/protocols/http/state.ts';
+import { type Heard, wire } from '../../../src/protocols/http/wire.ts';
+import { Reader } from '../../../src/wire/fields.ts';
 import { BY_SESSION } from './shop.ts';
 
-function script(held: Held = BY_SESSION, limits: Partial<Limits> = {}) {
-  const rules = rulesFor(held, {}, { ...LIMITS, ...limits });
+function script(held: Held = BY_SESSION, limits: Partial<Limits> = {}, given: Given = {}) {
+  const rules = rulesFor(held, given, { ...LIMITS, ...limits });
   const clock = standingClock();
   const world = seededWorld(1, 'rules', clock);
   const state = rules.empty();
@@ -23,8 +32,9 @@ function script(held: Held = BY_SESSION, limits: Partial<Limits> = {}) {
     rules,
     state,
     clock,
-    /** Resolves to the status and what cookie was set. */
-    ask(method: string, target: string, more: Partial<Heard> = {}) {
+    world,
+    /** Returns the status and what cookie was set; 0 while a password is looked at, which comes out as `password` says. */
+    ask(method: string, target: string, { password, ...more }: Partial<Heard> & { password?: Outcome['is'] } = {}) {
       const heard: Heard = {
         type: 'request',
         method,
@@ -36,8 +46,14 @@ function script(held: Held = BY_SESSION, limits: Partial<Limits> = {}) {
       };
       const { events, actions } = rules.decide(state, heard, '127.0.0.1:1', world);
       carryOut(events);
-      const [action] = actions;
-      if (!action || !('does' in action)) throw new Error('it was not answered');
+      let [action] = actions;
+      if (action && 'does' in action && action.does.is === 'check') {
+        if (password === undefined) return { status: 0, cookie: '', slip: action.does.slip };
+        const learnt = rules.learn?.(state, { is: password, slip: action.does.slip }, '127.0.0.1:1', world);
+        carryOut(learnt?.events ?? []);
+        [action] = learnt?.actions ?? [];
+      }
+      if (!action || !('does' in action) || action.does.is !== 'respond') throw new Error('it was not answered');
       const cookie = action.does.headers.find(([name]) => name === 'Set-Cookie')?.[1].split(';')[0] ?? '';
       return { status: action.does.status, cookie };
     },
@@ -51,8 +67,8 @@ function script(held: Held = BY_SESSION, limits: Partial<Limits> = {}) {
   };
 }
 
-const login: Partial<Heard> = { login: { user: 'ann', is: 'right' } };
-const wrong: Partial<Heard> = { login: { user: 'ann', is: 'wrong' } };
+const login = { login: 'ann', password: 'right' } as const;
+const wrong = { login: 'ann', password: 'wrong' } as const;
 const order = (cookie: string): Partial<Heard> => ({
   headers: [
     ['Cookie', cookie],
@@ -64,7 +80,7 @@ const order = (cookie: string): Partial<Heard> => ({
 test('what is written down is the state, but for tries to log in; and for keys where they are fleeting', () => {
   for (const keys of ['lasting', 'fleeting'] as const) {
     const { ask, state, folded, rules } = script({ ...BY_SESSION, keys });
-    ask('POST', '/login', { login: { user: 'bob', is: 'wrong' } });
+    ask('POST', '/login', { login: 'bob', password: 'wrong' });
     const { cookie } = ask('POST', '/login', login);
     expect(ask('POST', '/orders', order(cookie)).status).toBe(201);
     expect([state.tries.size, state.keys.size, state.orders.size]).toEqual([1, 1, 1]);
@@ -79,7 +95,7 @@ test('everything ends when its time has come, and the alarm is set to the first'
   expect(rules.due?.(state)).toBeUndefined();
   const begun = clock.now();
   ask('POST', '/login', wrong);
-  const { cookie } = ask('POST', '/login', { login: { user: 'bob', is: 'right' } });
+  const { cookie } = ask('POST', '/login', { login: 'bob', password: 'right' });
   ask('POST', '/orders', order(cookie));
   ask('GET', '/films?cursor=new', { headers: [['Cookie', cookie]] });
   expect(rules.due?.(state)).toBe(begun + LIMITS.while);
@@ -119,6 +135,48 @@ test('no table has more than it may: the oldest makes room', () => {
   }
   expect([state.cursors.size, state.orders.size, state.keys.size]).toEqual([3, 2, 3]);
   expect([...state.orders.keys()]).toEqual([3, 4]);
-  for (let user = 0; user < 5; user++) ask('POST', '/login', { login: { user: `user ${user}`, is: 'wrong' } });
+  for (let user = 0; user < 5; user++) ask('POST', '/login', { login: `user ${user}`, password: 'wrong' });
   expect(state.tries.size).toBe(3);
+});
+
+test('after five wrong passwords no more are looked at, for a while; who was being tried meanwhile is refused as well', () => {
+  const { ask, clock, rules, state, world } = script();
+  const pending = ask('POST', '/login', { login: 'ann' });
+  for (let tries = 0; tries < 5; tries++) expect(ask('POST', '/login', wrong).status).toBe(401);
+  // A 0 would say that it is looked at.
+  expect(ask('POST', '/login', { login: 'ann' }).status).toBe(429);
+  const late = pending.slip && rules.learn?.(state, { is: 'right', slip: pending.slip }, '127.0.0.1:1', world);
+  expect(late).toMatchObject({ events: [], actions: [{ does: { status: 429 } }] });
+  expect(ask('POST', '/login', { login: 'bob', password: 'right' }).status).toBe(200);
+  clock.pass(LIMITS.while);
+  expect(ask('POST', '/login', { login: 'ann' }).status).toBe(0);
+});
+
+test('who says whose request it is counts for nothing, but for a balancer that is trusted', () => {
+  const said = (value: string) => ({ headers: [['X-Forwarded-For', value]] as const, ...wrong });
+  const known = (given: Given, ...values: string[]) => {
+    const { ask, state } = script(BY_SESSION, {}, given);
+    for (const value of values) ask('POST', '/login', said(value));
+    return [...state.tries.keys()];
+  };
+  expect(known({}, '10.0.0.1')).toEqual(['127.0.0.1 ann']);
+  expect(known({ trusts: new Set(['127.0.0.2']) }, '10.0.0.1')).toEqual(['127.0.0.1 ann']);
+  const trusts = new Set(['127.0.0.1']);
+  // The last one is what the balancer itself has seen; whatever stands before it, anybody may have written.
+  expect(known({ trusts }, '10.0.0.1', '10.9.9.9, 10.0.0.2', '::1')).toEqual([
+    '10.0.0.1 ann',
+    '10.0.0.2 ann',
+    '::1 ann',
+  ]);
+  expect(known({ trusts }, 'unknown', '', '10.0.0.1 bob', 'a'.repeat(46))).toEqual(['127.0.0.1 ann']);
+});
+
+test('the log tells what X-Forwarded-For is, and that nothing else says whose request it is', () => {
+  const bytes = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n');
+  const reader = new Reader(bytes, { annotate: true });
+  const seen = new Map();
+  const [lean] = wire.leans(wire.read(reader, 'client', 'tcp', seen), 'client', seen);
+  const field = reader.fields?.find(({ id }) => id === lean?.field);
+  expect(lean).toMatchObject({ op: 'carries', holder: 'packet', cite: 'RFC 7239 §7.4' });
+  expect(field).toMatchObject({ show: '10.0.0.1', gloss: expect.stringContaining('a balancer saw') });
 });

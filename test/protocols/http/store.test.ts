@@ -7,7 +7,14 @@ import { startStore } from '../../../src/lab/store.ts';
 import { temporaryFolder } from '../../../src/lab/tidy.ts';
 import { REAL_WORLD } from '../../../src/lab/world.ts';
 import { serveFrom } from '../../../src/protocols/http/server.ts';
-import { type Deed, type Event, type Held, rulesFor, type State } from '../../../src/protocols/http/state.ts';
+import {
+  type Deed,
+  type Event,
+  type Held,
+  type Outcome,
+  rulesFor,
+  type State,
+} from '../../../src/protocols/http/state.ts';
 import { type Message, wire } from '../../../src/protocols/http/wire.ts';
 import { headerOf } from '../../../src/wire/http.ts';
 import { needs } from '../../peers.ts';
@@ -26,7 +33,7 @@ async function store() {
 }
 
 async function shared(held: Held, { url }: { url: string }) {
-  const keeper = await Replica.open<State, Message, Event, Deed>({
+  const keeper = await Replica.open<State, Message, Event, Deed, Outcome>({
     rules: rulesFor(held),
     wire,
     world: REAL_WORLD,

@@ -11,10 +11,10 @@ import { generate } from 'selfsigned';
 import { afterAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest';
 import { beginLife, type Life } from '../../../src/lab/lives.ts';
 import type { LifeOptions } from '../../../src/lab/messages.ts';
+import { freePort } from '../../../src/lab/ports.ts';
 import { startStore } from '../../../src/lab/store.ts';
 import { temporaryFolder } from '../../../src/lab/tidy.ts';
 import { missing, needs } from '../../peers.ts';
-import { freePort } from '../../ports.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());

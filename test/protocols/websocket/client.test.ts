@@ -59,6 +59,24 @@ function kindOf(bytes: Buffer): string {
   return /"(welcome|id|ack)"/.exec(bytes.toString())?.[1] ?? '';
 }
 
+test('somebody else has spoken under a name meanwhile, or the server has forgotten: it goes on from the number that the server tells', async () => {
+  const { port, state } = await serve();
+  const bob = await client(port);
+  const ada = await Talker.joined(port, 'ada');
+  await bob.join('bob', 'kitchen');
+  for (const text of ['Do', 'not']) expect(await bob.say('bob', text)).toBe('said');
+  await bob.vanish('bob');
+  const other = await Talker.joined(port, 'bob');
+  other.say(say('mine', 3));
+  await until(() => other.words.at(-1)?.startsWith('SAID 3') === true);
+  expect(await bob.say('bob', 'forget me.')).toBe('said');
+  await until(() => ada.words.at(-1)?.startsWith('SAID 4') === true);
+  // A name that has said nothing for long makes room for others, while it is there.
+  state().rooms.get('kitchen')?.numbers.delete('bob');
+  expect(await bob.say('bob', 'Again.')).toBe('said');
+  await until(() => ada.words.at(-1) === 'SAID 5 from bob “Again.”');
+});
+
 describe('a message whose acknowledgement is lost', () => {
   test('is said again under its number, and the others hear it once', async () => {
     const { port } = await serve();

@@ -6,13 +6,14 @@ import { StateKeeper } from '../../../src/lab/keeper.ts';
 import { REAL_WORLD } from '../../../src/lab/world.ts';
 import type { Bounds, Facts, Server } from '../../../src/protocols/shapes.ts';
 import { serve as serveWith } from '../../../src/protocols/websocket/server.ts';
-import { rulesFor } from '../../../src/protocols/websocket/state.ts';
+import { rulesFor, type State } from '../../../src/protocols/websocket/state.ts';
 import type { Chat } from '../../../src/protocols/websocket/wire/chat.ts';
 import { type Message, wire } from '../../../src/protocols/websocket/wire.ts';
 import { encode, Inbox } from '../../../src/wire/wire.ts';
 import { asking, said } from './frames.ts';
 
 export interface Served extends Server {
+  state(): State;
   facts(): Facts;
   forget(): Promise<Facts>;
 }
@@ -23,7 +24,7 @@ export async function serve(bounds: Partial<Bounds> = {}, keeps = true): Promise
   const { keeper } = await StateKeeper.open({ rules, wire, world: REAL_WORLD, transport: 'tcp' });
   const server = await serveWith(keeper, { host: '127.0.0.1', port: 0 }, bounds);
   onTestFinished(() => server.close());
-  return { ...server, facts: () => keeper.facts(), forget: () => keeper.forget() };
+  return { ...server, state: () => keeper.state, facts: () => keeper.facts(), forget: () => keeper.forget() };
 }
 
 /** Resolves when `met` is: looked at whenever this process has nothing else to do. */

@@ -150,6 +150,21 @@ test('resume: a message said again under its number is acknowledged, and not sai
     .hears('B', say('not', 2), 'B SAID 2 from bob “not”');
 });
 
+test('resume: nobody silences a name by a number that nothing can follow: only the next one is taken', () => {
+  const refused = (next: number) => `B ERROR this is not your next number: ${next} is`;
+  talk(true)
+    .hears('B', say('x', Number.MAX_SAFE_INTEGER), refused(2))
+    .hears('B', say('x', 3), refused(2))
+    .hears('B', say('not', 2), 'A, B SAID 2 from bob “not”')
+    // Whoever comes under this name is told where to go on.
+    .hears('C', join('bob'), 'B CLOSE 4001', 'B hung up', 'C WELCOME ada, bob; last 2, missed 0')
+    .hears('C', say('forget me.', 3), 'A, C SAID 3 from bob “forget me.”');
+  // Where nothing is kept, no number means anything.
+  talk(false)
+    .hears('B', say('x', Number.MAX_SAFE_INTEGER), 'A, B SAID 2 from bob “x”')
+    .hears('B', say('y', 1), 'A, B SAID 3 from bob “y”');
+});
+
 test('resume: what is kept has a bound, and who has missed more is told how much', () => {
   const limits = { rooms: 2, members: 3, kept: 2, numbers: 2 };
   const script = talk(true, limits);

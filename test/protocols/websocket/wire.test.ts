@@ -106,6 +106,7 @@ describe('the chat', () => {
     { is: 'said', id: 2, from: 'ada', nr: 2, text: 'plain ü 😀' },
     { is: 'said', id: 3, from: 'ada', nr: 3, text: 'half \ud83d, \x7f' },
     { is: 'ack', nr: 1, id: 0 },
+    { is: 'error', why: 'no', next: 7 },
     { is: 'joined', name: 'bob' },
     { is: 'left', name: 'bob' },
     { is: 'error', why: 'no' },

@@ -37,6 +37,26 @@ export function unfit(request: Request): Response | undefined {
   return undefined;
 }
 
+/**
+ * Whether the request asks to go on in WebSocket (RFC 6455 §4.1), with nothing but its head. Any other Upgrade is of this connection
+ * only, and stays here: whoever is asked need not grant it (RFC 9110 §7.8).
+ */
+export function switches(request: Request): boolean {
+  return (
+    request.method === 'GET' &&
+    request.version === '1.1' &&
+    request.body.length === 0 &&
+    listIn(headerOf(request, 'upgrade') ?? '').includes('websocket') &&
+    listIn(headerOf(request, 'connection') ?? '').includes('upgrade')
+  );
+}
+
+/** What both sides say of it, on this connection and on the next. */
+const SWITCHING: readonly Header[] = [
+  ['Connection', 'Upgrade'],
+  ['Upgrade', 'websocket'],
+];
+
 /** The request as a server behind gets it. `address`: where it came from. */
 export function passedOn(request: Request, address: string): Request {
   const host = headerOf(request, 'host');
@@ -55,6 +75,7 @@ export function passedOn(request: Request, address: string): Request {
     headers: [
       ...headers,
       ...(hasBody ? [['Content-Length', String(request.body.length)] as const] : []),
+      ...(switches(request) ? SWITCHING : []),
       ['Via', `${via === '' ? '' : `${via}, `}${request.version} ${PSEUDONYM}`],
       ['X-Forwarded-For', address],
       ['X-Forwarded-Proto', 'http'],
@@ -91,6 +112,24 @@ export function answered(answer: Response, forHead: boolean, more: readonly Head
       ...more,
     ],
     body: forHead || bodiless ? Buffer.alloc(0) : answer.body,
+  };
+}
+
+/** The answer after which both ends go on in another protocol, as the client is told. */
+export function switched(headers: readonly Header[], more: readonly Header[]): Response {
+  const dropped = droppedOf(headers);
+  return {
+    type: 'response',
+    version: '1.1',
+    status: 101,
+    reason: 'Switching Protocols',
+    headers: [
+      ...SWITCHING,
+      ...headers.filter(([name]) => !dropped.has(name.toLowerCase())),
+      ['Via', `1.1 ${PSEUDONYM}`],
+      ...more,
+    ],
+    body: Buffer.alloc(0),
   };
 }
 

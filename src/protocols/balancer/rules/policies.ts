@@ -1,7 +1,7 @@
 // Who is asked: the four ways to answer that question, and what each of them must remember for it.
 
 import { addressOf } from '../../../bounds/paths.ts';
-import type { Request } from '../../../wire/http.ts';
+import { headerOf, type Request } from '../../../wire/http.ts';
 import type { Path } from '../../shapes.ts';
 import type { Backend, Event, State } from '../state.ts';
 import { ownersOf, type Ring, ringOf } from './ring.ts';
@@ -43,8 +43,9 @@ export function choosing(policy: Policy, key: Buffer): Choosing {
 /** The next one in turn, whoever asks: one number for all clients together. */
 function byTurn(state: State): Choice {
   const fit = fitOf(state);
-  const events: Event[] = fit.length > 0 ? [{ is: 'turned', turn: (state.turn + 1) % fit.length }] : [];
-  return { to: inOrder(fit, state.turn), events };
+  const { turn = 0 } = state;
+  const events: Event[] = fit.length > 0 ? [{ is: 'turned', turn: (turn + 1) % fit.length }] : [];
+  return { to: inOrder(fit, turn), events };
 }
 
 /** The one that the client's cookie leads to; in turn for who has none, or one that leads nowhere any more. */
@@ -81,17 +82,26 @@ function byAddress(state: State, _request: Request, from: Path, now: number): Ch
   };
 }
 
-/** The one whose arc of the ring the address falls on: worked out each time, so there is nothing to forget. */
+/** The one whose arc of the ring the user falls on: worked out each time, so there is nothing to forget. */
 function byHash(): Choosing {
   // A ring says the same for the same names. It is made again only when they are others.
   let made: { names: string; ring: Ring } = { names: '', ring: ringOf([]) };
-  return (state, _request, from) => {
+  return (state, request, from) => {
     const fit = fitOf(state);
     const names = fit.map(({ name }) => name);
     if (names.join(' ') !== made.names) made = { names: names.join(' '), ring: ringOf(names) };
-    const owners = ownersOf(made.ring, addressOf(from).address, 2);
+    const owners = ownersOf(made.ring, keyOf(request, from), 2);
     return { to: owners.flatMap((owner) => fit.filter(({ name }) => name === owner)), events: [] };
   };
+}
+
+/** Whose request it is, in a client's own words. Nobody proves it, and nobody gains by another name than another place on the ring. */
+export const USER = 'x-user';
+
+/** What a request is known by on the ring: its user where it names one, else the address that it comes from. */
+export function keyOf(request: Request, from: Path): string {
+  const user = headerOf(request, USER) ?? '';
+  return user === '' ? `address ${addressOf(from).address}` : `user ${user}`;
 }
 
 /** The addresses whose time is over, or for whom there is no room when one more comes. They stand in the order of their last word. */

@@ -3,7 +3,7 @@
 import { httpDate } from '../../../wire/http/date.ts';
 import { type Header, headerOf, type Request } from '../../../wire/http.ts';
 import type { World } from '../../shapes.ts';
-import type { Deed, Event } from '../state.ts';
+import type { Deed, Event, Slip } from '../state.ts';
 import type { Claims } from '../wire.ts';
 
 /** What is said to one request, and what the server comes to remember by it. */
@@ -16,6 +16,11 @@ export interface Answer {
   /** To be signed, and given to the client in its cookie. */
   sign?: Claims;
   events?: readonly Event[];
+}
+
+/** No answer yet: a password is looked at first. */
+export interface Pending {
+  check: Slip;
 }
 
 export const REASONS: ReadonlyMap<number, string> = new Map([
@@ -59,8 +64,10 @@ const PRIVATE: Header = ['Cache-Control', 'no-store'];
 const STAYS: Header = ['Connection', 'keep-alive'];
 const ENDS: Header = ['Connection', 'close'];
 
-/** The answer as what is to be done. */
-export function deedOf({ status, json, page, headers = [], sign }: Answer, request: Request, world: World): Deed {
+type Said = Deed & { is: 'respond' };
+
+/** The answer as what is to be done. `isLast`: the client is hung up on after it. */
+export function deedOf({ status, json, page, headers = [], sign }: Answer, isLast: boolean, world: World): Said {
   const body = page ?? (json === undefined ? '' : JSON.stringify(json));
   const all: Header[] = [['Date', httpDate(world.now())], PRIVATE];
   if (page !== undefined) all.push(...PAGE);
@@ -68,8 +75,8 @@ export function deedOf({ status, json, page, headers = [], sign }: Answer, reque
   all.push(...headers);
   // RFC 9110 §8.6: 204 has none.
   if (status !== 204) all.push(['Content-Length', String(Buffer.byteLength(body))]);
-  all.push(leaves(request) ? ENDS : STAYS);
-  const deed: Deed = { is: 'respond', status, headers: all, body };
+  all.push(isLast ? ENDS : STAYS);
+  const deed: Said = { is: 'respond', status, headers: all, body };
   return sign ? { ...deed, sign } : deed;
 }
 
@@ -77,7 +84,7 @@ export function deedOf({ status, json, page, headers = [], sign }: Answer, reque
  * Whether this was the client's last request here (RFC 9112 §9.3). What comes behind a request for another protocol might be meant
  * in that one (RFC 9110 §7.8), so it is answered in this one and nothing behind it is read.
  */
-function leaves(request: Request): boolean {
+export function leaves(request: Request): boolean {
   return (
     request.version === '1.0' ||
     headerOf(request, 'upgrade') !== undefined ||

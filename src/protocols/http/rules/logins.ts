@@ -1,28 +1,46 @@
 // How somebody becomes known, and is forgotten.
 
-import { addressOf } from '../../../bounds/paths.ts';
 import { setCookie } from '../../../wire/http/cookies.ts';
 import { type Header, headerOf } from '../../../wire/http.ts';
-import type { Path } from '../../shapes.ts';
-import type { Event } from '../state.ts';
-import { type Answer, problem } from './answers.ts';
+import type { World } from '../../shapes.ts';
+import type { Event, Outcome, State } from '../state.ts';
+import { type Answer, leaves, type Pending, problem } from './answers.ts';
 import { type Asked, cookieName, knownTo, type Service } from './asking.ts';
 import { loginPage } from './pages.ts';
+import { sourceOf } from './sources.ts';
+
+/** Whether the password is worth looking at: that takes time and memory, which whoever is refused in any case does not cost. */
+export function login(asked: Asked): Answer | Pending {
+  const { state, request, world, how } = asked;
+  const user = request.login;
+  if (typeof user !== 'string') return problem(400, 'log in with a user and a password, as JSON or from a form');
+  const source = sourceOf(asked);
+  return (
+    tooMany(state, triesOf(source, user), how.limits.tries, world) ?? {
+      check: {
+        user,
+        source,
+        isForm: isFrom(request),
+        isLast: leaves(request),
+        old: (how.identity === 'session' ? knownTo(asked)?.under : undefined) ?? null,
+      },
+    }
+  );
+}
 
 /** What came of the password is known by now; whether it counts is decided here. */
-export function login(asked: Asked): Answer {
-  const { state, request, from, world, how } = asked;
-  const { user, is } = request.login ?? { user: '', is: 'none' };
-  const isForm = isFrom(request);
-  if (is === 'none') return problem(400, 'log in with a user and a password, as JSON or from a form');
+export function loggedIn(
+  { is, slip: { user, source, isForm, old } }: Outcome,
+  { state, world, how }: Pick<Asked, 'state' | 'world' | 'how'>,
+): Answer {
   if (is === 'busy') return problem(503, 'too many log in at this moment', [['Retry-After', '1']]);
-  const under = `${sourceOf(from)} ${user}`;
+  const under = triesOf(source, user);
+  // A right password counts no more than a wrong one, or trying would go on. Others may have been tried while this one was looked at.
+  const refused = tooMany(state, under, how.limits.tries, world);
+  if (refused) return refused;
   const now = world.now();
   const tries = state.tries.get(under);
   const before = tries && tries.ends > now ? tries : undefined;
-  // A right password counts no more than a wrong one, or trying would go on. Who comes from elsewhere is not locked out by it.
-  if (before && before.count >= how.limits.tries)
-    return problem(429, 'too many tries', [['Retry-After', String(Math.ceil((before.ends - now) / 1000))]]);
   if (is === 'wrong') {
     const ends = before?.ends ?? now + how.limits.while;
     const events: Event[] = tries && !before ? [{ is: 'gone', from: 'tries', under }] : [];
@@ -36,11 +54,22 @@ export function login(asked: Asked): Answer {
   if (how.identity === 'token')
     return { ...done, events, sign: { user, ends: Math.floor(ends / 1000), cart: [], watch: [] } };
   // A new name for every login: one that somebody else has slipped into the cookie beforehand is never logged in.
-  const old = knownTo(asked)?.under;
-  if (old !== undefined) events.push({ is: 'gone', from: 'sessions', under: old });
+  if (old !== null) events.push({ is: 'gone', from: 'sessions', under: old });
   const id = `${state.counted.sessions + 1}.${world.name()}`;
   events.push({ is: 'begun', id, user, ends });
-  return { ...done, events, headers: [...(done.headers ?? []), cookie(asked, id)] };
+  return { ...done, events, headers: [...(done.headers ?? []), cookie(how, id)] };
+}
+
+/** Counted by address and user: who comes from elsewhere is not locked out. */
+function triesOf(source: string, user: string): string {
+  return `${source} ${user}`;
+}
+
+function tooMany({ tries }: State, under: string, most: number, world: World): Answer | undefined {
+  const { count = 0, ends = 0 } = tries.get(under) ?? {};
+  const left = ends - world.now();
+  if (count < most || left <= 0) return undefined;
+  return problem(429, 'too many tries', [['Retry-After', String(Math.ceil(left / 1000))]]);
 }
 
 /** A session is gone from here. A token is gone from its client's cookie, and good until it ends wherever there is a copy. */
@@ -55,17 +84,11 @@ export function logout({ request, known, how }: Service): Answer {
     : { status: 204, headers, events };
 }
 
-function cookie({ how }: Asked, value: string): Header {
+function cookie(how: Asked['how'], value: string): Header {
   return ['Set-Cookie', setCookie(cookieName(how), value, { secure: how.secure === true })];
 }
 
 /** Whether a person has sent this from a page. */
 function isFrom(request: Asked['request']): boolean {
   return headerOf(request, 'content-type')?.startsWith('application/x-www-form-urlencoded') === true;
-}
-
-/** The address of a path, also of one that instances know by their names. */
-function sourceOf(from: Path): string {
-  const { address } = addressOf(from);
-  return address.slice(address.lastIndexOf(' ') + 1);
 }

@@ -2,7 +2,7 @@
 
 import { halves, headerOf } from '../../../wire/http.ts';
 import type { Heard } from '../wire.ts';
-import { type Answer, problem } from './answers.ts';
+import { type Answer, type Pending, problem } from './answers.ts';
 import { type Asked, cookieName, knownTo, type Service } from './asking.ts';
 import { filmPage } from './films.ts';
 import { login, logout } from './logins.ts';
@@ -23,7 +23,7 @@ const SERVICES: ReadonlyMap<string, Methods> = new Map<string, Methods>([
   ['films', { GET: filmPage }],
 ]);
 
-export function respond(asked: Asked): Answer {
+export function respond(asked: Asked): Answer | Pending {
   const { state, request, from, world, how } = asked;
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   const isSafe = method === 'GET' || method === 'OPTIONS';

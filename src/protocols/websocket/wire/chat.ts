@@ -10,9 +10,13 @@
 //             {"ack":1,"id":4}                                    to ada alone, who said it again: it was said before
 //             {"joined":"bob"} {"left":"bob"}                     presence
 //             {"error":"join a room first"}
+//             {"error":"this is not your next number","next":2}   your last one was 1: say it under 2
 //
 // `welcome` may also say `"gone":n`: of what you have not seen, so many messages are kept no more; and `"anew":true`: I know
 // nothing of the message that you have seen last. The room has been forgotten, and begins anew.
+//
+// Nobody proves a name here, so a number must not be worth anything: were a higher one simply taken, who says something under your
+// name and the highest number there is would leave you none. Only the next one is taken, and `welcome` says which was the last.
 
 import { printable } from '../../../wire/printable.ts';
 
@@ -34,7 +38,7 @@ export type Chat =
   | { is: 'ack'; nr: number; id: number }
   | { is: 'joined'; name: string }
   | { is: 'left'; name: string }
-  | { is: 'error'; why: string };
+  | { is: 'error'; why: string; next?: number | undefined };
 
 /** The longest text of one message, in characters: what a room keeps must have a bound. */
 export const LONGEST = 1_000;
@@ -65,7 +69,7 @@ function chatOf(said: Record<string, unknown>): Chat | undefined {
       ? { is: 'said', id, from, nr, text }
       : undefined;
   }
-  const { join, as: name, after, leave, ack, id, joined, left, error } = said;
+  const { join, as: name, after, leave, ack, id, joined, left, error, next } = said;
   if (isCount(ack, 1)) return isCount(id, 0) ? { is: 'ack', nr: ack, id } : undefined;
   if (isName(join)) {
     if (!isName(name) || (after !== undefined && !isCount(after, 0))) return undefined;
@@ -74,7 +78,10 @@ function chatOf(said: Record<string, unknown>): Chat | undefined {
   if (isName(leave)) return { is: 'leave', room: leave };
   if (isName(joined)) return { is: 'joined', name: joined };
   if (isName(left)) return { is: 'left', name: left };
-  if (typeof error === 'string') return { is: 'error', why: error };
+  if (typeof error === 'string') {
+    if (next === undefined) return { is: 'error', why: error };
+    return isCount(next, 1) ? { is: 'error', why: error, next } : undefined;
+  }
   return welcomeOf(said);
 }
 
@@ -121,7 +128,7 @@ export function textOf(chat: Chat): string {
     case 'left':
       return JSON.stringify({ left: chat.name });
     case 'error':
-      return JSON.stringify({ error: chat.why });
+      return JSON.stringify({ error: chat.why, next: chat.next });
   }
 }
 
@@ -154,7 +161,7 @@ export function saysChat(chat: Chat): string {
     case 'left':
       return printable(chat.name);
     case 'error':
-      return printable(chat.why, 60);
+      return `${printable(chat.why, 60)}${chat.next === undefined ? '' : `: ${chat.next} is`}`;
   }
 }
 
@@ -179,6 +186,7 @@ export const GLOSSES: ReadonlyMap<string, string> = new Map([
   ['joined', 'is here now'],
   ['left', 'is here no more'],
   ['error', 'no, and why'],
+  ['next', 'the number that your next message has'],
 ]);
 
 /** One member of an object, as it stands: from its brace or comma up to the next one. */

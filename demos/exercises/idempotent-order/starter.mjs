@@ -1,0 +1,31 @@
+// A shop that takes orders, and takes each again that is sent again.
+
+import http from 'node:http';
+
+const { PORT, HOST = '127.0.0.1' } = process.env;
+
+/** @typedef {{ order: number, item: string }} Order */
+
+/** All orders, in order. @type {Order[]} */
+const orders = [];
+
+const server = http.createServer(async (request, response) => {
+  let body = '';
+  for await (const chunk of request) body += chunk;
+  if (request.url !== '/orders') return answer(404, { title: 'there is nothing here' });
+  if (request.method === 'GET') return answer(200, { orders });
+  if (request.method !== 'POST') return answer(405, { title: 'only GET and POST' });
+  // The header Idempotency-Key is here, in request.headers['idempotency-key'], and nobody looks at it.
+  const { item } = JSON.parse(body);
+  const made = { order: orders.length + 1, item };
+  orders.push(made);
+  answer(201, made);
+
+  /** @param {number} status @param {object} json */
+  function answer(status, json) {
+    response.writeHead(status, { 'Content-Type': 'application/json' });
+    response.end(JSON.stringify(json));
+  }
+});
+
+server.listen(Number(PORT), HOST);

@@ -1,0 +1,175 @@
+// A login that survives: the name in the cookie stays, and so must what is filed under it.
+
+import type { Build, Check } from '../../../src/lab/exercise.ts';
+import { answers, during, survived } from '../../../src/lab/exercise.ts';
+import { card } from '../../../src/protocols/http/index.ts';
+import { wire } from '../../../src/protocols/http/wire.ts';
+import type { Client, ClientOptions } from '../../../src/protocols/shapes.ts';
+import { visitor } from '../../../src/sockets/visitor.ts';
+import type { HttpMessage } from '../../../src/wire/http.ts';
+import type { Wire } from '../../../src/wire/wire.ts';
+import { inWords, shown } from '../answer.ts';
+
+interface Guest extends Client {
+  login(user: string, password: string): Promise<string>;
+  profile(): Promise<string>;
+  logout(): Promise<string>;
+  /** Somebody else asks who they are, with this for a session. */
+  stranger(session: string): Promise<string>;
+  /** The same with the cookie that was given at the login. */
+  copy(): Promise<string>;
+}
+
+async function connect({ host, port, waits, introduce }: ClientOptions): Promise<Guest> {
+  const visit = (introduced?: Parameters<typeof visitor>[0]['introduced']) =>
+    visitor({ host, port, waits, wire: wire as Wire<HttpMessage>, ...(introduced ? { introduced } : {}) });
+  const guest = visit();
+  /** Made when it was given: a log-out may take it from the jar. */
+  let copied = '';
+
+  async function asStranger(session: string): Promise<string> {
+    const other = visit(({ localAddress, localPort }) => introduce?.(`${localAddress}:${localPort}`, 'stranger'));
+    other.jar.set('session', session);
+    try {
+      return inWords(await other.ask({ method: 'GET', target: '/profile' }), ({ user }) => `let in as ${shown(user)}`);
+    } finally {
+      await other.close();
+    }
+  }
+
+  return {
+    async login(user, password) {
+      // Logged in twice is logged in.
+      const answer = await guest.ask({ method: 'POST', target: '/login', json: { user, password }, again: true });
+      return inWords(answer, (json) => {
+        copied = guest.jar.get('session') ?? '';
+        if (copied === '') throw new Error('the answer brings no cookie named session');
+        return `hello ${shown(json.user)}`;
+      });
+    },
+    profile: async () =>
+      inWords(await guest.ask({ method: 'GET', target: '/profile' }), ({ user }) => `you are ${shown(user)}`),
+    logout: async () => inWords(await guest.ask({ method: 'POST', target: '/logout', again: true }), () => 'good-bye'),
+    stranger: asStranger,
+    copy: () => asStranger(copied),
+    facts: (): Record<string, string> =>
+      guest.jar.has('session') ? { 'cookie[session]': 'the name that I was given' } : {},
+    move: () => guest.reset(),
+    close: () => guest.close(),
+  };
+}
+
+const [LOGIN, GUESS, PROFILE, COPY] = [1, 2, 3, 5];
+const TURNED_AWAY = 'refused with 401';
+
+/** Where another machine, with a folder of its own, must not know what was said to this one. */
+const isOfThisDisk: Check['look'] = (run) => {
+  const asked = run.steps[PROFILE - 1];
+  if (asked?.answer === TURNED_AWAY) return undefined;
+  const packet = during(run, PROFILE).findLast((entry) => entry.is === 'packet');
+  return {
+    row: packet?.is === 'packet' ? packet.row : undefined,
+    expected: '“refused with 401”: this machine has another STATE_DIR, and nobody has logged in there',
+    found: `“${asked?.name}” was answered: ${asked?.answer ?? 'nothing'}`,
+  };
+};
+
+export const exercise: Build<Guest> = {
+  id: 'login-survives',
+  kind: 'nature',
+  cites: 'RFC 6265 and RFC 9110',
+  card,
+  connect,
+  steps: [
+    { name: 'ann logs in', act: (client) => client.login('ann', 'correct horse') },
+    { name: 'a stranger comes with a cookie made up: session=1', act: (client) => client.stranger('1') },
+    { name: 'ann asks who she is', act: (client) => client.profile() },
+    { name: 'ann logs out', act: (client) => client.logout() },
+    { name: 'a stranger comes with a copy of her cookie', act: (client) => client.copy() },
+  ],
+  arms: {
+    kill: { is: 'kill', at: { after: 2 } },
+    'kill-late': { is: 'kill', at: { after: 4 } },
+    swap: { is: 'swap', at: { after: 2 } },
+  },
+  checks: [
+    {
+      id: 'login',
+      stage: 'right',
+      sentence: 'Who shows the right password is welcome.',
+      cite: 'RFC 9110 §15.3.1',
+      look: answers(LOGIN, 'hello ann', '200, and {"user":"ann"}', 'status'),
+      ask: 'What is in the body of a login, and what do you compare it with?',
+      hint: 'The body is JSON: {"user":"ann","password":"correct horse"}. The starter reads it: begin from there.',
+    },
+    {
+      id: 'guess',
+      stage: 'right',
+      sentence: 'A name that was given to nobody opens nothing.',
+      cite: 'RFC 6265 §8.4',
+      look: answers(GUESS, TURNED_AWAY, 'refused with 401: this name was given to nobody', 'status'),
+      ask: 'How many tries does it take to find a name of yours?',
+      hint: 'A name that can be counted can be guessed: roll 16 bytes or more by dice, as the starter does.',
+    },
+    {
+      id: 'known',
+      stage: 'right',
+      sentence: 'Who comes back with the cookie is known by it.',
+      cite: 'RFC 6265 §3',
+      look: answers(PROFILE, 'you are ann', 'the user that is filed under the name in the cookie', 'status'),
+      ask: 'What does the request bring along, and what have you filed under it?',
+      hint: 'The header Cookie holds session=…, exactly what your Set-Cookie gave. Look it up.',
+    },
+    {
+      id: 'logout',
+      stage: 'right',
+      sentence: 'Who has logged out is logged out, whoever comes with a copy of the cookie.',
+      cite: 'RFC 6265 §8.4',
+      look: answers(COPY, TURNED_AWAY, 'refused with 401: what was filed under this name is gone', 'status'),
+      ask: 'Max-Age=0 takes the cookie from one client. Who else may have it?',
+      hint: 'The cookie is only the name. What must go is what the server has filed under it.',
+    },
+    {
+      id: 'kill',
+      stage: 'survives',
+      arm: 'kill',
+      sentence: 'Who is logged in stays so when the server is killed, and need not even know.',
+      cite: 'RFC 6265 §3: the cookie is all that the client holds',
+      look: survived,
+      ask: 'The cookie is the same as before. What is missing, and where was it?',
+      hint: 'Write name and user down in STATE_DIR before the login is answered, and read the file when you start. Nobody tells you before a SIGKILL.',
+    },
+    {
+      id: 'kill-late',
+      stage: 'survives',
+      arm: 'kill-late',
+      sentence: 'Who has logged out stays so when the server is killed.',
+      cite: 'RFC 6265 §8.4',
+      look: survived,
+      ask: 'Which of all that happened does the next process read in the file?',
+      hint: 'A log-out is something to remember as much as a login: write it down too, and before you answer.',
+    },
+    {
+      id: 'swap',
+      stage: 'survives',
+      arm: 'swap',
+      sentence: 'It is the disk that holds the session: another machine, with another disk, does not know her.',
+      cite: 'README: what follows from the cuts',
+      look: isOfThisDisk,
+      ask: 'Who told this machine that ann has logged in, if not the cookie itself?',
+      hint: 'A cookie that says who it is needs no memory; and then a log-out on one machine is unknown to all others. Give out a name, and keep the rest.',
+    },
+  ],
+  hints: [
+    'After the kill the client still carries the same name. Who is to recognise it?',
+    'The Map is filled by two events, a login and a log-out. What fills it again must lie in STATE_DIR, and be there before the answer leaves.',
+    'Append one line of JSON for each ({"name":"…","user":"ann"}, and without a user for a log-out) with appendFileSync, and play the lines again into the Map when you start.',
+  ],
+  wrong: {
+    'by-number': 'guess',
+    'cookie-only': 'logout',
+    'at-the-end': 'kill',
+    'logins-only': 'kill-late',
+    'in-the-cookie': 'swap',
+  },
+};

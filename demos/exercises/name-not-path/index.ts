@@ -1,0 +1,133 @@
+// A name, not the path: the same session, filed under something that outlives a connection.
+
+import type { Build, Check } from '../../../src/lab/exercise.ts';
+import { lastAnswer, natureOf, survived } from '../../../src/lab/exercise.ts';
+import type { ClientOptions } from '../../../src/protocols/shapes.ts';
+import type { SessionClient } from '../../../src/protocols/tcp-session/client.ts';
+import { card } from '../../../src/protocols/tcp-session/index.ts';
+import { type Message, wire } from '../../../src/protocols/tcp-session/wire.ts';
+import { dialUntilAnswered } from '../../../src/sockets/dial.ts';
+import { encode, Inbox } from '../../../src/wire/wire.ts';
+
+interface Guest extends SessionClient {
+  /** Asks for session `id` from a connection of its own, with a token that nobody was given. Resolves to the answer in words. */
+  guess(id: number): Promise<string>;
+}
+
+async function connect(options: ClientOptions): Promise<Guest> {
+  const client = await card.connect(options);
+  return {
+    ...client,
+    async guess(id) {
+      const socket = await dialUntilAnswered(options, (dialled) =>
+        options.introduce?.(`${dialled.localAddress}:${dialled.localPort}`, 'stranger'),
+      );
+      const inbox = new Inbox(wire, 'server');
+      socket.write(encode(wire, { type: 'RESUME', session: id, token: Buffer.alloc(16, 0x2a).toString('base64url') }));
+      try {
+        return inWords(await firstOf(socket, inbox));
+      } finally {
+        socket.destroy();
+      }
+    },
+  };
+}
+
+function firstOf(socket: Awaited<ReturnType<typeof dialUntilAnswered>>, inbox: Inbox<Message>): Promise<Message> {
+  return new Promise((resolve, reject) => {
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      const { messages, error } = inbox.push(chunk);
+      if (messages[0]) resolve(messages[0]);
+      else if (error) reject(error);
+    });
+    socket.on('close', () => reject(new Error('the connection was lost before an answer came')));
+  });
+}
+
+function inWords(message: Message): string {
+  return message.type === 'RESET' ? 'turned away' : `let in: ${wire.kind(message)} ${wire.says(message)}`;
+}
+
+const send = (text: string) => ({ name: `send "${text}"`, act: (client: SessionClient) => client.send(text) });
+const GUESS = 4;
+
+const arms: Build['arms'] = {
+  path: { is: 'path', at: { after: 2 } },
+  kill: { is: 'kill', at: { after: 2 } },
+};
+
+const filedUnderAName: Check['look'] = (run) => {
+  const { filedUnder } = natureOf(arms, run);
+  if (filedUnder === 'a name') return undefined;
+  return {
+    expected: 'filed under a name: a new path changes nothing, and a kill takes the session along',
+    found:
+      filedUnder === 'nothing'
+        ? 'filed under nothing: not even a kill takes anything, so what is answered cannot lean on what was said'
+        : `filed under: ${filedUnder}`,
+  };
+};
+
+export const exercise: Build<Guest> = {
+  id: 'name-not-path',
+  kind: 'nature',
+  cites: 'src/protocols/tcp-session/wire.ts',
+  card,
+  connect,
+  steps: [
+    { name: 'open a session', act: (client) => client.open(1000) },
+    send('Do not '),
+    send('forget me.'),
+    { name: 'a stranger asks for session 1, with a token of its own making', act: (client) => client.guess(1) },
+    { name: 'close it', act: (client) => client.finish() },
+  ],
+  arms,
+  checks: [
+    {
+      id: 'token',
+      stage: 'right',
+      sentence: 'The number of a session opens nothing: only its token does.',
+      cite: 'tcp-session §7, code 2',
+      look(run) {
+        const result = run.steps[GUESS - 1];
+        if (!result || result.answer === 'turned away') return undefined;
+        const packet = lastAnswer(run, GUESS);
+        return {
+          row: packet?.row,
+          ...(packet ? { at: 0 } : {}),
+          expected: 'RESET with code 2: nothing is filed under that token and number',
+          found: result.answer,
+        };
+      },
+      ask: 'What does somebody know who has guessed a number from 1 on?',
+      hint: 'File the session under the token, and compare the number too: whichever is wrong, the answer is the same.',
+    },
+    {
+      id: 'path',
+      stage: 'survives',
+      arm: 'path',
+      sentence: 'A session is found again from another address, by its token, where it stood.',
+      cite: 'tcp-session §6',
+      look: survived,
+      ask: 'Under what can the server find a session, when all that the client brings is in its RESUME?',
+      hint: 'A Map outside of the connection, filed under the token; the connection only knows for which session it speaks.',
+    },
+    {
+      id: 'nature',
+      stage: 'survives',
+      arm: 'all',
+      sentence: 'The session is filed under a name, by the same measure as in `amnesia litmus`.',
+      cite: 'README: what follows from the cuts',
+      look: filedUnderAName,
+      ask: 'Who holds the session now, and what would take it from them?',
+      hint: 'A new path must change nothing, and a kill must take it: that is what a name in one process is.',
+    },
+  ],
+  hints: [
+    'The client carries a token, and shows it in RESUME. Who could recognise it?',
+    'What the connection holds in a variable of its own dies with the connection. It has to lie outside, filed under what the client brings.',
+    'Keep a Map from the token (as a hexadecimal string) to the session; fill it in open(), look there in resume(), and answer ACK with code 0.',
+  ],
+  wrong: { 'by-number': 'token', 'ends-with-path': 'path', 'starts-over': 'path' },
+};

@@ -1,0 +1,157 @@
+// What came of an exercise, for whoever is at it: the story so far, the byte that was wrong, what was expected and why, where the arms
+// part, and one question. No times, ports or process numbers: the same server is told the same.
+
+import type { Entry, Numbered } from '../capture/records.ts';
+import type { Attempt, Printed, Report } from '../lab/checker.ts';
+import type { Finding, Run } from '../lab/exercise.ts';
+import { armInWords } from './events.ts';
+import { column, drawn, heading, hexLine, TerminalLog } from './terminal.ts';
+import { type Line, type Look, type Span, wrap } from './text.ts';
+
+/** Rows of the story that are told: what led to the failure, and no more than a screen holds. */
+const ROWS = 8;
+/** Where texts behind a word begin. */
+const TEXT = 12;
+
+/** A report, but for the command to type next. `file`: where the server stands. */
+export function reportLines({ held, failure, printed, verdict }: Report, file: string, look: Look): Line[] {
+  const lines: Line[] = [];
+  if (!failure) {
+    for (const { sentence } of held)
+      lines.push(...wrap([{ text: '  ✓ ', style: 'good' }, { text: sentence }], look, 4));
+    return [...lines, ...printedLines(printed, look), [], [{ text: `  ${file}` }]];
+  }
+  const { check, finding, run } = failure;
+  const told = upTo(run.entries, finding.row);
+  const arm = run.entries.find((entry) => entry.is === 'arm');
+  lines.push(heading(`${ARMS[run.name] ?? (arm?.is === 'arm' ? armInWords(arm) : run.name)}: the story so far`, look));
+  lines.push(...storyLines(told, look));
+  lines.push(...caretLines(told.at(-1), finding, look));
+  lines.push(...printedLines(printed, look), []);
+  lines.push(...paragraph('expected', finding.expected, look, check.cite));
+  lines.push(...paragraph('found', finding.found, look));
+  lines.push(...partingLines(run, look));
+  lines.push([], ...paragraph('think', check.ask, look), []);
+  const style = verdict === 'unknown' ? 'warn' : 'bad';
+  const verb = verdict === 'unknown' ? 'not shown' : 'not yet';
+  lines.push([{ text: `  ${file}` }]);
+  lines.push(
+    ...wrap(
+      [
+        { text: `  ${verb} (${check.stage}): `, style },
+        { text: check.sentence, style: 'bold' },
+      ],
+      look,
+      4,
+    ),
+  );
+  return lines;
+}
+
+const ARMS: Readonly<Record<string, string>> = {
+  control: 'nothing is cut',
+  bytewise: 'every byte arrives alone',
+};
+
+/** What the learner's server printed, so that nobody takes it for ours. */
+export function printedLines(printed: readonly Printed[], look: Look): Line[] {
+  return printed.flatMap(({ line }) => wrap([{ text: '  your server │ ', style: 'life' }, { text: line }], look, 16));
+}
+
+/** The rows up to and with one of them, or all. */
+function upTo(entries: readonly Entry[], row: number | undefined): readonly Entry[] {
+  const last = row === undefined ? -1 : entries.findIndex((entry) => 'row' in entry && entry.row === row);
+  return last === -1 ? entries : entries.slice(0, last + 1);
+}
+
+/** The last rows of a story, with the steps that they belong to. */
+function storyLines(entries: readonly Entry[], look: Look): Line[] {
+  const log = new TerminalLog({ level: 'line', bytes: 'none', look, timeless: true });
+  const rows = entries.filter((entry): entry is Numbered => 'row' in entry && entry.is !== 'memory');
+  const first = rows.at(-ROWS)?.row ?? 0;
+  const from = entries.findIndex((entry) => 'row' in entry && entry.row === first);
+  // The step that the first row belongs to is named too.
+  const step = entries.slice(0, Math.max(0, from)).findLast((entry) => entry.is === 'step' || entry.is === 'answer');
+  const shown = [...(step?.is === 'step' ? [step] : []), ...entries.slice(Math.max(0, from))];
+  const lines: Line[] = [];
+  if (rows.length > ROWS) lines.push([{ text: `  (${rows.length - ROWS} rows before these)`, style: 'dim' }]);
+  for (const entry of shown) if (entry.is !== 'arm') lines.push(...log.lines(entry));
+  return lines;
+}
+
+/** The bytes around the one that was wrong, and a caret under it. */
+function caretLines(entry: Entry | undefined, { at, count = 1 }: Finding, look: Look): Line[] {
+  if (at === undefined || entry?.is !== 'packet') return [];
+  const pairs = entry.hex.match(/../g) ?? [];
+  // A byte that is missing has its place behind the last one.
+  const start = at - (at % 16);
+  const row = pairs.slice(start, start + 16);
+  const end = Math.min(at + count, start + 16) - 1;
+  const [left, right] = [column(at - start), column(end - start) + 2];
+  const head: Span = { text: `      ${start.toString(16).padStart(4, '0')}  `, style: 'dim' };
+  return [
+    [head, { text: hexLine(row).padEnd(49) }, { text: ` ${row.map(drawn).join('')}`, style: 'dim' }],
+    ...wrap(
+      [
+        { text: `            ${' '.repeat(left)}` },
+        { text: '^'.repeat(right - left), style: 'bad' },
+        { text: ` byte ${at}${at < entry.length ? '' : ' is not there'}`, style: 'bad' },
+      ],
+      look,
+      12,
+    ),
+  ];
+}
+
+/** Where a severed arm, or the bytewise one, ceases to be like the control arm. */
+function partingLines(run: Run, look: Look): Line[] {
+  const { control } = run;
+  if (!control) return [];
+  const step = control.steps.findIndex(
+    (each, index) => each.answer !== run.steps[index]?.answer || each.failed !== run.steps[index]?.failed,
+  );
+  const [before, after] = [control.steps[step], run.steps[step]];
+  if (!before) return [];
+  return [
+    [],
+    ...paragraph('they part', `at step ${step + 1}, “${before.name}”`, look),
+    ...paragraph('  uncut', timeless(before.answer), look),
+    ...paragraph('  here', after ? timeless(after.answer) : 'never reached', look),
+  ];
+}
+
+/** A word at the left, and its text beside it. */
+export function paragraph(word: string, text: string, look: Look, cite?: string): Line[] {
+  const behind: Span[] = cite ? [{ text: ` [${cite.replaceAll(' ', '\u00a0')}]`, style: 'dim' }] : [];
+  const head: Span = { text: `  ${word.padEnd(TEXT - 2)}`, style: 'warn' };
+  return wrap([head, { text: timeless(text) }, ...behind], look, TEXT);
+}
+
+/** Addresses of this machine are of the moment. */
+function timeless(text: string): string {
+  return text.replace(/\b127\.0\.0\.1:\d+/g, 'your server');
+}
+
+/** What a cut did to a server that looked right. */
+export function attemptLines({ judgement, run, printed }: Attempt, file: string, look: Look): Line[] {
+  const { verdict, because } = judgement;
+  const holds = verdict === 'untouched' || verdict === 'recovered';
+  const arm = run.entries.find((entry) => entry.is === 'arm');
+  return [
+    heading(arm?.is === 'arm' ? armInWords(arm) : run.name, look),
+    ...storyLines(run.entries, look),
+    ...printedLines(printed, look),
+    ...partingLines(run, look),
+    [],
+    [{ text: `  ${file}` }],
+    ...wrap(
+      [
+        { text: `  ${verdict}`, style: holds ? 'good' : 'bad' },
+        { text: `: ${timeless(because)}`, style: 'bold' },
+      ],
+      look,
+      4,
+    ),
+    ...(holds ? wrap([{ text: '  It holds here. Most places are such: look for the one that is not.' }], look, 2) : []),
+  ];
+}

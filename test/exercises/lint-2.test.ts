@@ -1,0 +1,3 @@
+import { holdToLint } from './course.ts';
+
+holdToLint(1, 2);
