@@ -15,13 +15,13 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-// Two workers: many tests start server processes, and a machine with two cores should not be asked for more at a time.
+// Three workers for a machine with two cores: half of what the tests do is waiting, for a process, a disk or a bound on time.
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // A folder of this run's own first: what is built goes into it.
     globalSetup: ['test/leftovers.ts', 'test/built.ts'],
