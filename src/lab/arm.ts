@@ -133,6 +133,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       balanced: cut?.is === 'swap' || cut?.is === 'silence',
       ...(dials ? { dials } : {}),
       calls: story.card.calls,
+      step: patience,
       ...(cut && 'on' in cut.at ? { kill: cut.at.on } : {}),
       note,
       clock,
