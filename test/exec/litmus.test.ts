@@ -304,7 +304,10 @@ describe('what follows', () => {
     [{ ...ALL, swap: 'lost' }, true, ['a name', 'a disk']],
     [{ ...ALL, store: 'lost' }, true, ['a name', 'a shared store']],
     [{ ...ALL, swap: 'lost' }, false, ['a name', 'unknown']],
-    [{ kill: 'untouched', path: 'untouched' }, false, ['nothing', 'unknown']],
+    [{ kill: 'untouched', path: 'untouched' }, false, ['unknown', 'unknown']],
+    [{ kill: 'lost', path: 'untouched' }, false, ['a name', 'the process']],
+    [{ ...ALL, store: 'unknown' }, true, ['unknown', 'unknown']],
+    [{ path: 'untouched', kill: 'untouched', swap: 'untouched' }, true, ['unknown', 'unknown']],
     [{ ...ALL, kill: 'unknown' }, false, ['unknown', 'unknown']],
   ])('%j, a store given: %s', (verdicts, store, expected) => {
     expect(said(verdicts, store)).toEqual(expected);
@@ -324,6 +327,8 @@ describe('what follows', () => {
     ['stateless', { ...ALL, silence: 'broken' }, 'met'],
     ['stateless', { kill: 'untouched', path: 'untouched' }, 'unknown'],
     ['stateless', { ...ALL, swap: 'unknown' }, 'unknown'],
+    ['stateless', { path: 'untouched', kill: 'untouched', swap: 'untouched' }, 'unknown'],
+    ['filed under: nothing', { path: 'untouched', kill: 'untouched' }, 'unknown'],
     ['kill: recovered', ALL, 'met'],
     ['kill: untouched', { ...ALL, kill: 'recovered' }, 'not met'],
     ['kill:lost', { ...ALL, kill: 'broken' }, 'not met'],
