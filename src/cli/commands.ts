@@ -245,7 +245,7 @@ export async function run(args: readonly string[]): Promise<number> {
             type: 'number',
             requiresArg: true,
             coerce: whole('--patience', 1, 600),
-            describe: '--exec: how many seconds a step may take',
+            describe: '--exec: how many seconds it may take to start, and a step; ten unless given',
           })
           .option('show-output', { type: 'boolean', describe: '--exec: what it prints, as it does' })
           .example('$0 litmus tcp-session', 'four designs of one protocol')

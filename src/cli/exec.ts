@@ -163,9 +163,10 @@ async function workloadOf(
   return { steps: own };
 }
 
-function program({ exec, showOutput }: ExecOptions): Foreign {
+function program({ exec, showOutput, patience }: ExecOptions): Foreign {
   return {
     command: exec,
+    ...(patience === undefined ? {} : { patience: patience * 1000 }),
     ...(showOutput
       ? { printed: (who, _stream, line) => void process.stderr.write(`${who.padEnd(12)} | ${line}\n`) }
       : {}),

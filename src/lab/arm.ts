@@ -138,6 +138,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       bytewise: options.bytewise,
       ...(dials ? { dials } : {}),
       calls: story.card.calls,
+      step: patience,
       ...(cut && 'on' in cut.at ? { kill: cut.at.on } : {}),
       note,
       clock,

@@ -14,6 +14,8 @@ import type { KillOn, LifeOptions } from './messages.ts';
  * heard, and what a link swallows the lab knows: so there it is longer than any step may take, and only bounds what comes after them.
  */
 const OVERDUE = { udp: 1_000, tcp: 15_000 };
+/** By how much longer than a step, where somebody has said how long that may be. */
+const LONGER = 1.5;
 
 export interface SuccessionOptions {
   options: Omit<LifeOptions, 'who' | 'kill'>;
@@ -31,6 +33,8 @@ export interface SuccessionOptions {
   host?: () => Host;
   /** The lives are somebody else's programs, and no hosts of ours: what they speak on, and how much has come by at the client so far. */
   foreign?: { program: Foreign; over: Transport; heard: () => number } | undefined;
+  /** How long a step may take, in milliseconds: on a stream nothing is overdue before that. */
+  step?: number;
   /** Told what a person should know of a life that runs. */
   said?: (text: string) => void;
 }
@@ -72,6 +76,7 @@ export async function succession({
   clock,
   host = startHost,
   foreign,
+  step = 0,
   said,
 }: SuccessionOptions): Promise<Succession> {
   let number = 0;
@@ -208,7 +213,7 @@ export async function succession({
   function overdue(answered: AbortSignal, over: Over): Promise<void> {
     return new Promise((resolve) => {
       if (answered.aborted) return;
-      const timer = setTimeout(resolve, OVERDUE[over]);
+      const timer = setTimeout(resolve, over === 'udp' ? OVERDUE.udp : Math.max(OVERDUE.tcp, LONGER * step));
       answered.addEventListener('abort', () => clearTimeout(timer), { once: true });
       // A dead server will not answer; on a stream that is heard, and to leave it before would be another story.
       if (over === 'udp' && !current.dead()) void current.died.then(() => resolve());

@@ -235,6 +235,20 @@ describe.skipIf(process.platform === 'win32')('what cannot be', () => {
     expect(await fails('echo hello; exit 4', '--show-output')).toMatch(/^http\/1 +\| hello\n/);
   });
 
+  test('a server that does not start again after a kill: unknown, and why', async () => {
+    const locked = service('url', `require('fs').writeFileSync(process.env.STATE_DIR + '/lock', '', { flag: 'wx' })`);
+    const ran = await run(locked, workload(...TWO), '--cuts', 'kill');
+    expect(ran.code).toBe(2);
+    expect(ran.out.replace(/\s+/g, ' ')).toMatch(
+      /kill after step 1: unknown: the severed arm could not be played: .* ended before it listened on port \d+ \(exit code 1\); .*EEXIST/,
+    );
+  });
+
+  test('a server that is slow to start is given the time that somebody says', async () => {
+    const late = `sleep 1.5; exec ${service('url')}`;
+    expect(await fails(late, '--patience', '1')).toMatch(/does not listen on 127.0.0.1 port \d+ after 1 s/);
+  });
+
   test('a server that ends in the middle of a run', async () => {
     const said = await fails(service(`(console.error('that was all'), process.exit(5))`));
     expect(said).toMatch(/^amnesia: http\/1 ended by itself \(exit code 5\); it printed last: that was all\n$/);
@@ -290,7 +304,10 @@ describe('what follows', () => {
     [{ ...ALL, swap: 'lost' }, true, ['a name', 'a disk']],
     [{ ...ALL, store: 'lost' }, true, ['a name', 'a shared store']],
     [{ ...ALL, swap: 'lost' }, false, ['a name', 'unknown']],
-    [{ kill: 'untouched', path: 'untouched' }, false, ['nothing', 'unknown']],
+    [{ kill: 'untouched', path: 'untouched' }, false, ['unknown', 'unknown']],
+    [{ kill: 'lost', path: 'untouched' }, false, ['a name', 'the process']],
+    [{ ...ALL, store: 'unknown' }, true, ['unknown', 'unknown']],
+    [{ path: 'untouched', kill: 'untouched', swap: 'untouched' }, true, ['unknown', 'unknown']],
     [{ ...ALL, kill: 'unknown' }, false, ['unknown', 'unknown']],
   ])('%j, a store given: %s', (verdicts, store, expected) => {
     expect(said(verdicts, store)).toEqual(expected);
@@ -310,6 +327,8 @@ describe('what follows', () => {
     ['stateless', { ...ALL, silence: 'broken' }, 'met'],
     ['stateless', { kill: 'untouched', path: 'untouched' }, 'unknown'],
     ['stateless', { ...ALL, swap: 'unknown' }, 'unknown'],
+    ['stateless', { path: 'untouched', kill: 'untouched', swap: 'untouched' }, 'unknown'],
+    ['filed under: nothing', { path: 'untouched', kill: 'untouched' }, 'unknown'],
     ['kill: recovered', ALL, 'met'],
     ['kill: untouched', { ...ALL, kill: 'recovered' }, 'not met'],
     ['kill:lost', { ...ALL, kill: 'broken' }, 'not met'],

@@ -13,6 +13,7 @@ export interface Following {
 }
 
 export const UNTOLD = 'a store that we were not told of';
+const UNREACHED = 'nothing that a cut has reached';
 
 /**
  * What the row of a server says that is not ours. Nobody can empty it, and nobody knows what else it writes to: what survives every cut is
@@ -27,9 +28,18 @@ export function following(row: MatrixRow, store: boolean): Following {
       ? undefined
       : verdict === 'untouched' || verdict === 'recovered';
   };
-  if (heldBy === 'nobody' || heldBy === 'the client')
+  const untried = (['path', 'kill', 'swap', 'store'] as const).filter((cut) => survives(cut) === undefined);
+  const isNobodys = heldBy === 'nobody' || heldBy === 'the client';
+  // That nothing is remembered follows from all of them or not at all.
+  if (untried.length > 0 && (isNobodys || filedUnder === 'nothing' || filedUnder === 'unknown' || heldBy === 'unknown'))
     return {
-      filedUnder: filedUnder === 'nothing' ? 'nothing that a cut has reached' : filedUnder,
+      filedUnder: filedUnder === 'nothing' ? 'unknown' : filedUnder,
+      heldBy: isNobodys ? 'unknown' : heldBy,
+      proviso: `Nothing is known of ${untried.join(', ')}, and so not all of this follows.`,
+    };
+  if (isNobodys)
+    return {
+      filedUnder: filedUnder === 'nothing' ? UNREACHED : filedUnder,
       heldBy: `${heldBy}, or ${UNTOLD}`,
       proviso: store
         ? 'What this workload needs outlives the process, another instance and the loss of the Redis it was given: if the server keeps it anywhere else, no cut has reached that place.'
@@ -44,13 +54,6 @@ export function following(row: MatrixRow, store: boolean): Following {
       heldBy,
       proviso:
         'It outlives a kill and not a swap, and the loss of STATE_DIR takes nothing: it is kept on this machine, somewhere else.',
-    };
-  const untried = (['path', 'kill', 'swap', 'store'] as const).filter((cut) => survives(cut) === undefined);
-  if ((heldBy === 'unknown' || filedUnder === 'unknown') && untried.length > 0)
-    return {
-      filedUnder,
-      heldBy,
-      proviso: `Nothing is known of ${untried.join(', ')}, and so not all of this follows.`,
     };
   return { filedUnder, heldBy };
 }
@@ -109,8 +112,7 @@ export function answerTo(requirement: Requirement, row: MatrixRow, follows: Foll
     // One cut that takes something is enough: whoever takes it, it was remembered.
     const lost = row.cuts.find(({ cut, verdict }) => cut !== 'silence' && (verdict === 'lost' || verdict === 'broken'));
     if (lost) return { is: 'not met', found: `${lost.cut} is ${lost.verdict}: it remembers something` };
-    const isStateless = row.filedUnder === 'nothing' && ['nobody', 'the client'].includes(row.heldBy);
-    return isStateless
+    return follows.filedUnder === UNREACHED
       ? { is: 'met', found: `filed under ${follows.filedUnder}; held by ${follows.heldBy}` }
       : { is: 'unknown', found: 'not all cuts that it takes to know were tried, or tell' };
   }
