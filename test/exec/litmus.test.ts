@@ -2,7 +2,7 @@
 
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { readRun } from '../../src/cli/runs.ts';
 import { answerTo, following, requirementOf } from '../../src/lab/exec/requiring.ts';
 import { derive, type MatrixRow } from '../../src/lab/litmus.ts';
@@ -11,6 +11,9 @@ import { startStore } from '../../src/lab/store.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { amnesia, home, type Ran } from '../cli/amnesia.ts';
 import { needs } from '../peers.ts';
+import { LITMUS } from '../protocol.ts';
+
+vi.setConfig({ testTimeout: LITMUS });
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -43,7 +46,7 @@ const TWO = [{ request: 'PUT /a' }, { request: 'GET /a' }];
 async function run(command: string, file: string, ...more: string[]): Promise<Ran & { kept: string }> {
   const env: NodeJS.ProcessEnv = { ...(await newHome()), OURS };
   const args = ['litmus', '--exec', command, '--protocol', 'http', '--workload', file, ...more];
-  const ran = await amnesia(args, { env });
+  const ran = await amnesia(args, { env, patience: LITMUS });
   expect(heirsOf(`OURS=${OURS}`)).toEqual([]);
   return { ...ran, kept: env.XDG_CACHE_HOME ?? '' };
 }
@@ -63,7 +66,7 @@ describe.skipIf(process.platform === 'win32')('a server in a few lines', () => {
     expect(ran.out).toContain('http/counter            filed under a name, held by the process');
     expect(ran.out).toMatch(/kill after step 1: lost: “GET \/a” is answered “200: 1” instead of “200: 2”/);
     expect(ran.out).toMatch(/required: held by: the process: met/);
-    expect(ran.out).toMatch(/next: .*amnesia -- show 2 {2}\(2 is kill, 1 is path\)/);
+    expect(ran.out).toMatch(/next: .*amnesia show 2 {2}\(2 is kill, 1 is path\)/);
     expect(ran.code).toBe(0);
     for (const line of ran.out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
 
