@@ -81,7 +81,8 @@ describe.skipIf(process.platform === 'win32')('a server in a few lines', () => {
     const env = { XDG_CACHE_HOME: ran.kept };
     const shown = await amnesia(['show', '2'], { env });
     expect(shown.out).toContain('SIGKILL http/1');
-    expect(shown.out).toContain('nobody can look into it');
+    // Where a line ends depends on how long a process's number is.
+    expect(shown.out.replace(/\s+/g, ' ')).toContain('nobody can look into it');
     expect(shown.out).toMatch(/lost: “GET \/a” is answered/);
     expect(shown.out).toContain('played by: ');
     expect(shown.out).not.toMatch(/never left|nobody read this/);
