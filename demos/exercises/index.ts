@@ -33,6 +33,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./dns-answer/index.ts')).exercise,
   },
   {
+    id: 'dns-cookie',
+    title: 'Cookies with no memory',
+    teaches: 'a keyed hash that the client carries: a server can know its clients again, and keep no list of them',
+    load: async () => (await import('./dns-cookie/index.ts')).exercise,
+  },
+  {
     id: 'name-not-path',
     title: 'A name, not the path',
     teaches: 'a session filed under a name that the client carries outlives the connection it was opened on',
@@ -57,6 +63,18 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./looks-right/index.ts')).exercise,
   },
   {
+    id: 'sequence-wrap',
+    title: 'Numbers that wrap',
+    teaches: 'sequence numbers lie on a circle: earlier and later are distances with a sign, modulo 2^32',
+    load: async () => (await import('./sequence-wrap/index.ts')).exercise,
+  },
+  {
+    id: 'ftp-rest',
+    title: 'FTP REST',
+    teaches: 'an offset that the client carries needs no memory at the server, and holds for one transfer',
+    load: async () => (await import('./ftp-rest/index.ts')).exercise,
+  },
+  {
     id: 'login-survives',
     title: 'A login that survives',
     teaches: 'a name in a cookie is worth what is filed under it: log-ins and log-outs alike are written down',
@@ -73,5 +91,11 @@ export const COURSE: readonly Entry[] = [
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',
     load: async () => (await import('./idempotent-order/index.ts')).exercise,
+  },
+  {
+    id: 'consistent-hashing',
+    title: 'No more than its share',
+    teaches: 'where a key belongs can be computed by everybody alike, and need not be remembered by anybody',
+    load: async () => (await import('./consistent-hashing/index.ts')).exercise,
   },
 ];

@@ -1,5 +1,7 @@
 #!/bin/sh
 # NSD at PORT with a small zone: the names that our own story of DNS asks for, but for one.
+# Debian keeps servers where only root looks for them.
+PATH=$PATH:/usr/sbin
 cat > "$STATE_DIR/example.test.zone" <<END
 \$ORIGIN example.test.
 @ 3600 IN SOA ns hostmaster 1 7200 900 1209600 300

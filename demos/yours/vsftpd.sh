@@ -1,5 +1,7 @@
 #!/bin/sh
 # vsftpd at PORT, with one folder for everybody: pub, and in it a file of 100 KiB.
+# Debian keeps servers where only root looks for them.
+PATH=$PATH:/usr/sbin
 mkdir -p "$STATE_DIR/files/pub"
 seq 20000 | head -c 102400 > "$STATE_DIR/files/pub/long.txt"
 cat > "$STATE_DIR/vsftpd.conf" <<END

@@ -58,7 +58,7 @@ const PLAINEST = new Map([
   ['ftp', 'memory'],
 ]);
 
-const EXAMPLE = 'amnesia litmus --exec "mosquitto -p \\$PORT" --protocol mqtt';
+const EXAMPLE = 'amnesia litmus --exec "node server.js" --protocol mqtt';
 
 /** Plays it all, and returns the exit code. */
 export async function exec(options: ExecOptions): Promise<number> {
@@ -211,7 +211,7 @@ function keepAll(options: ExecOptions, card: AnyCard, { control, worst }: ExecRe
 }
 
 /** The command that plays it again. */
-function commandIn({ exec, protocol, workload, as, cuts, store }: ExecOptions): string {
+function commandIn({ exec, protocol, workload, as, cuts, store, leaveOut = [], patience }: ExecOptions): string {
   const word = (text: string) => (/^[\w./:,@=+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
   return [
     `amnesia litmus --exec ${word(exec)} --protocol ${protocol}`,
@@ -219,6 +219,8 @@ function commandIn({ exec, protocol, workload, as, cuts, store }: ExecOptions): 
     ...(as === 'yours' ? [] : [`--as ${word(as)}`]),
     ...(cuts === undefined ? [] : [`--cuts ${cuts}`]),
     ...(store === undefined ? [] : [`--store ${store}`]),
+    ...leaveOut.map((words) => `--leave-out ${word(words)}`),
+    ...(patience === undefined ? [] : [`--patience ${patience}`]),
   ].join(' ');
 }
 

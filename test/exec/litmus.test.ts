@@ -66,7 +66,7 @@ describe.skipIf(process.platform === 'win32')('a server in a few lines', () => {
     expect(ran.out).toContain('http/counter            filed under a name, held by the process');
     expect(ran.out).toMatch(/kill after step 1: lost: “GET \/a” is answered “200: 1” instead of “200: 2”/);
     expect(ran.out).toMatch(/required: held by: the process: met/);
-    expect(ran.out).toMatch(/next: .*amnesia show 2 {2}\(2 is kill, 1 is path\)/);
+    expect(ran.out).toMatch(/next: .*amnesia (-- )?show 2 {2}\(2 is kill, 1 is path\)/);
     expect(ran.code).toBe(0);
     for (const line of ran.out.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
 
@@ -86,6 +86,13 @@ describe.skipIf(process.platform === 'win32')('a server in a few lines', () => {
     expect(shown.out).toMatch(/lost: “GET \/a” is answered/);
     expect(shown.out).toContain('played by: ');
     expect(shown.out).not.toMatch(/never left|nobody read this/);
+    const page = join(folder.path, 'run.html');
+    expect((await amnesia(['show', '2', '--html', page], { env })).code).toBe(0);
+    expect(readFileSync(page, 'utf8')).toContain('A server that is not ours');
+    expect(await amnesia(['replay', '2'], { env })).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('was played with a server that is not ours. Type: '),
+    });
   });
 
   test('a requirement that is not met is exit code 1, and named', async () => {
@@ -141,6 +148,26 @@ describe.skipIf(process.platform === 'win32')('a server in a few lines', () => {
     expect(ran.err).toBe('');
     expect(JSON.parse(ran.out)).toMatchObject({ filedUnder: 'a name', heldBy: 'the process' });
   });
+
+  test.runIf(process.platform === 'linux')(
+    'a recording of a browser; on a new path it comes from another address',
+    async () => {
+      const entry = (method: string, path: string) => ({
+        request: { method, url: `http://a.test${path}`, headers: [] },
+      });
+      const entries = [entry('PUT', '/'), entry('GET', '/seen')];
+      const file = put('recording.har', JSON.stringify({ log: { entries } }));
+      // Known by the address alone, whatever the port: the mistake of a balancer that goes by addresses.
+      const known = service(
+        `url === '/seen' ? kept.has(request.socket.remoteAddress) : (kept.set(request.socket.remoteAddress, 1), 'seen')`,
+      );
+      const ran = await run(known, file, '--cuts', 'path,kill', '--json');
+      expect(ran.err).toMatch(
+        /recording.har: 2 requests to http:\/\/a.test, played in order; left out: recorded answers/,
+      );
+      expect(JSON.parse(ran.out)).toMatchObject({ filedUnder: 'the path', heldBy: 'the process' });
+    },
+  );
 
   test('a workload that fails, or is not answered as its author expects, without a cut: unknown', async () => {
     const ran = await run(COUNTER, workload({ request: 'GET /a', expect: 'seven' }, { request: 'GET /{{id}}' }));

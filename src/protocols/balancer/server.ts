@@ -104,6 +104,7 @@ export function serveFrom(reread?: Reread) {
         clearTimeout(line.slow);
         lines.delete(path);
         line.gone.abort();
+        line.far?.socket.destroy();
         keeper.part(path);
       });
     });
@@ -150,7 +151,6 @@ export function serveFrom(reread?: Reread) {
       clearTimeout(line.slow);
       near.removeAllListeners('data');
       far.socket.once('close', end).on('error', () => near.resetAndDestroy());
-      near.once('close', () => far.socket.destroy());
       // What came before the answer may have been meant in either protocol (RFC 9110 §7.8).
       if (inbox?.kept !== 0 || waiting?.length !== 0 || over !== 'no') return void near.destroy();
       far.socket.once('close', () => near.writableEnded || near.destroy());

@@ -4,6 +4,7 @@
 import { addressOf } from '../../bounds/paths.ts';
 import type { Header, Request, Response } from '../../wire/http.ts';
 import type { Decision, Facts, Path, Rules, World } from '../shapes.ts';
+import { seen, sick } from './rules/looks.ts';
 import type { Member } from './rules/members.ts';
 import { answered, keepsOpen, passedOn, plain, switched, unfit } from './rules/passing-on.ts';
 import { choosing, type Policy } from './rules/policies.ts';
@@ -88,9 +89,6 @@ export type Outcome =
 
 /** Looks are nobody's request. */
 export const HOUSE: Path = 'house';
-
-/** From one look at the servers to the next, in milliseconds. */
-const EVERY = 1_000;
 
 /** What the rules are given: the servers that are listed when the process starts, and the key of sticky cookies. */
 export interface Given {
@@ -246,41 +244,6 @@ function say(to: Path, response: Response, keeps: boolean): Decided {
       { to, hangUp: true },
     ],
   };
-}
-
-/** Those that have failed get no more requests until a look finds them well. */
-function sick(state: State, failed: readonly string[]): Event[] {
-  return failed
-    .filter((name) => state.backends.get(name)?.health === 'well')
-    .map((name) => ({ is: 'health', name, health: 'sick' }));
-}
-
-/** What a look has shown that was not known. */
-function seen(state: State, { well, sick, members, wrong }: Outcome & { is: 'looked' }, world: World): Event[] {
-  const events: Event[] = [{ is: 'looked', next: world.now() + EVERY }];
-  for (const [names, health] of [
-    [well, 'well'],
-    [sick, 'sick'],
-  ] as const)
-    for (const name of names)
-      if ((state.backends.get(name)?.health ?? health) !== health) events.push({ is: 'health', name, health });
-  if (wrong !== undefined) {
-    if (wrong !== state.wrong) events.push({ is: 'misread', wrong });
-  } else if (members && (state.wrong !== undefined || !sameList(members, state))) {
-    events.push({ is: 'listed', members });
-  }
-  return events;
-}
-
-function sameList(members: readonly Member[], { backends }: State): boolean {
-  const before = [...backends.values()];
-  return (
-    members.length === before.length &&
-    members.every(({ name, address, draining }, nth) => {
-      const other = before[nth];
-      return other?.name === name && other.address === address && other.draining === draining;
-    })
-  );
 }
 
 function apply(state: State, event: Event): void {

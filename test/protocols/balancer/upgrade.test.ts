@@ -130,6 +130,19 @@ test.each([
   await until(({ backends }) => backends.get('one')?.active === 0);
 });
 
+test('a client that goes while its WebSocket is being granted leaves nobody behind', async () => {
+  const one = await echo('one');
+  const { port, until } = await front('round-robin', [one.member]);
+  const accepted = once(one.server, 'connection');
+  const ann = await talk(port);
+  ann.socket.write(asking('GET', '/', UPGRADE));
+  const [, request] = (await accepted) as [unknown, IncomingMessage];
+  const gone = over(request.socket);
+  ann.socket.resetAndDestroy();
+  await gone;
+  await until(({ backends }) => backends.get('one')?.active === 0);
+});
+
 test('what comes before the answer may be meant in either protocol: nobody passes it on', async () => {
   const one = await echo('one');
   const { port } = await front('round-robin', [one.member]);
