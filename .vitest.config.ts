@@ -19,8 +19,9 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // What hangs is found by them, and nothing else: a machine that is busy takes its time.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // A folder of this run's own first: what is built goes into it.

@@ -17,8 +17,8 @@ const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 /** The program as the package has it (test/built.ts), and as it is run from source. */
 export const PROGRAM = join(dirname(process.env.AMNESIA_HOST as string), 'amnesia.js');
 export const SOURCE = join(ROOT, 'src/cli/amnesia.ts');
-/** No command of ours takes so long; one that does is ended, and its test fails. In milliseconds. */
-const LONG = 45_000;
+/** Few commands of ours take so long; one that does is ended, and its test fails. In milliseconds. */
+const LONG = 100_000;
 
 export interface Ran {
   code: number | null;
@@ -33,6 +33,8 @@ export interface Options {
   cwd?: string;
   /** What to run instead of the program as the package has it. */
   script?: string;
+  /** How long it may take, in milliseconds. */
+  patience?: number;
   /** A process group of its own, as a shell gives to each command. */
   group?: boolean;
 }
@@ -68,7 +70,7 @@ export function start(args: readonly string[], options: Options = {}): Running {
     env: { ...inherited, NODE_OPTIONS: '', ...env },
     detached: options.group ?? false,
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), LONG);
+  const timer = setTimeout(() => child.kill('SIGKILL'), options.patience ?? LONG);
   const said = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text) => {
     said.out += text;

@@ -9,7 +9,7 @@ test('nothing has been played yet: it says what to play', async () => {
   expect(await amnesia(['explain', '5'], { env: await newHome() })).toEqual({
     code: 64,
     out: '',
-    err: 'amnesia: no run has been kept yet. Type: npm run amnesia -- demo udp-echo\n',
+    err: 'amnesia: no run has been kept yet. Type: amnesia demo udp-echo\n',
   });
 });
 
@@ -51,7 +51,7 @@ test('a row of the last run, or of a file: every field, its clause, memory befor
   expect(beyond).toEqual({
     code: 64,
     out: '',
-    err: `amnesia: the run has rows 1 to ${rows.length}, and no row ${rows.length + 1}. Type: npm run amnesia -- explain 1 --run ${file}\n`,
+    err: `amnesia: the run has rows 1 to ${rows.length}, and no row ${rows.length + 1}. Type: amnesia explain 1 --run ${file}\n`,
   });
 });
 

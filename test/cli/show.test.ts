@@ -18,15 +18,13 @@ async function played(...words: string[]): Promise<{ env: NodeJS.ProcessEnv; fol
 
 test('nothing has been played yet', async () => {
   const env = await newHome();
-  expect((await amnesia(['runs'], { env })).out).toBe(
-    'No run has been kept yet.\n  next: npm run amnesia -- demo udp-echo\n',
-  );
+  expect((await amnesia(['runs'], { env })).out).toBe('No run has been kept yet.\n  next: amnesia demo udp-echo\n');
   expect(await amnesia(['runs', '--json'], { env })).toEqual({ code: 0, out: '', err: '' });
   for (const command of ['show', 'replay'])
     expect(await amnesia([command], { env })).toEqual({
       code: 64,
       out: '',
-      err: 'amnesia: no run has been kept yet. Type: npm run amnesia -- demo udp-echo\n',
+      err: 'amnesia: no run has been kept yet. Type: amnesia demo udp-echo\n',
     });
 });
 
@@ -45,9 +43,9 @@ test('runs are numbered from the last; each can be shown again, the same as it w
   const told = out.slice(out.indexOf('── control arm'), out.indexOf('── verdict'));
   expect(shown).toContain(told.trim());
   expect(shown).toMatch(/── verdict ─+\n {2}\w+: /);
-  expect(shown).toMatch(/played by: npm run amnesia -- demo udp-echo\/plain --cut kill --at \d --seed 1\n$/);
+  expect(shown).toMatch(/played by: amnesia demo udp-echo\/plain --cut kill --at \d --seed 1\n$/);
   expect((await amnesia(['show', '9'], { env })).err).toBe(
-    'amnesia: 2 runs are kept, and there is no run 9. Type: npm run amnesia -- runs\n',
+    'amnesia: 2 runs are kept, and there is no run 9. Type: amnesia runs\n',
   );
 });
 
@@ -133,7 +131,7 @@ test('what was served cannot be played again', async () => {
   );
   const { code, err } = await amnesia(['replay', file], { env });
   expect(code).toBe(64);
-  expect(err).toMatch(/time and chance do not come back\. Type: npm run amnesia -- show .*live\.jsonl\n$/);
+  expect(err).toMatch(/time and chance do not come back\. Type: amnesia show .*live\.jsonl\n$/);
 });
 
 test('a run of another version says so', async () => {
