@@ -13,7 +13,13 @@ import { decode, encode } from '../../../src/wire/wire.ts';
 import { type Message, wire } from './wire.ts';
 
 /** Datagrams as udp-echo has them, with a meaning of their own. */
-const card: AnyCard = { ...echo, name: 'reliable-datagrams', title: 'a numbered datagram', wire };
+const card: AnyCard = {
+  ...echo,
+  name: 'reliable-datagrams',
+  title: 'numbered datagrams',
+  cites: 'problem.md: What is said',
+  wire,
+};
 
 /** How often a text is sent again that the server does not yet have. */
 const AGAIN = 3;

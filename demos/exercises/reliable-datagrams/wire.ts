@@ -21,7 +21,6 @@ export type Message =
   | { type: 'STORY'; stream: number; text: Buffer };
 
 const TYPES = ['', 'TEXT', 'ACK', 'READ', 'STORY'] as const;
-const CITE = 'problem.md, What is said';
 
 const TYPE: Spec<number> = { id: 'type', label: 'Type', show: (type) => `${type} ${TYPES[type] ?? '?'}` };
 const STREAM: Spec<number> = {
@@ -48,9 +47,9 @@ export const wire: Wire<Message> = {
 
   read(reader, from) {
     const type = reader.u8(TYPE);
-    if (type < 1 || type > 4) reader.wrong(`no datagram has type ${type}`, CITE, 0);
+    if (type < 1 || type > 4) reader.wrong(`no datagram has type ${type}`, undefined, 0);
     const isServers = type === 2 || type === 4;
-    if (isServers !== (from === 'server')) reader.wrong(`${TYPES[type]} is not for a ${from} to say`, CITE, 0);
+    if (isServers !== (from === 'server')) reader.wrong(`${TYPES[type]} is not for a ${from} to say`, undefined, 0);
     const stream = reader.u32(STREAM);
     switch (type) {
       case 1:
