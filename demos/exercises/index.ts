@@ -43,6 +43,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./ftp-rest/index.ts')).exercise,
   },
   {
+    id: 'mqtt-queue',
+    title: 'An MQTT queue',
+    teaches: 'a letter stays with the broker until its reader has acknowledged it, whatever becomes of the broker',
+    load: async () => (await import('./mqtt-queue/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',
