@@ -49,6 +49,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./mqtt-queue/index.ts')).exercise,
   },
   {
+    id: 'qos2',
+    title: 'QoS 2, exactly once',
+    teaches: 'a number must be remembered for as long as its letter may be sent again, and no longer',
+    load: async () => (await import('./qos2/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',

@@ -48,13 +48,13 @@ export const exercise: Build<Talker> = {
     },
     { name: 'sleeper: go to sleep', act: (client) => client.leave('sleeper') },
     {
-      name: 'sender: come, and publish letters/1 "Do not"',
+      name: 'sender: come, and publish letters/ann "Do not"',
       async act(client) {
         await client.come('sender', true);
-        return client.publish('sender', { topic: 'letters/1', said: 'Do not', qos: 1, id: 1 });
+        return client.publish('sender', { topic: 'letters/ann', said: 'Do not', qos: 1, id: 1 });
       },
     },
-    publish('letters/2', 'forget me.', 2),
+    publish('letters/ann', 'forget me.', 2),
     {
       name: 'sleeper: wake, acknowledge the first letter, lose the connection',
       async act(client) {
@@ -99,7 +99,7 @@ export const exercise: Build<Talker> = {
       id: 'queued',
       stage: 'right',
       sentence: 'Letters with QoS 1 that come for a sleeper are sent when it wakes, in order.',
-      cite: 'MQTT-3.1.2-5, MQTT-4.6.0-6',
+      cite: 'MQTT-3.1.2-5, MQTT-4.6.0-5',
       look: answers(
         WAKE,
         'session present 1; "Do not", "forget me."',
