@@ -75,6 +75,18 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./ftp-rest/index.ts')).exercise,
   },
   {
+    id: 'mqtt-queue',
+    title: 'An MQTT queue',
+    teaches: 'a letter stays with the broker until its reader has acknowledged it, whatever becomes of the broker',
+    load: async () => (await import('./mqtt-queue/index.ts')).exercise,
+  },
+  {
+    id: 'qos2',
+    title: 'QoS 2, exactly once',
+    teaches: 'a number must be remembered for as long as its letter may be sent again, and no longer',
+    load: async () => (await import('./qos2/index.ts')).exercise,
+  },
+  {
     id: 'login-survives',
     title: 'A login that survives',
     teaches: 'a name in a cookie is worth what is filed under it: log-ins and log-outs alike are written down',
