@@ -126,6 +126,27 @@ describe('the package, as somebody has it who installed it', () => {
     });
   });
 
+  test('a workload in TypeScript knows what its client can do', async () => {
+    const user = join(folder.path, 'user');
+    await writeFile(join(user, 'package.json'), '{ "type": "module" }');
+    const tsconfig = { module: 'nodenext', strict: true, noEmit: true, target: 'es2022', types: ['node'] };
+    const compilerOptions = { ...tsconfig, typeRoots: [join(ROOT, 'node_modules', '@types')] };
+    await writeFile(join(user, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['shop.ts'] }));
+    const example = await readFile(join(ROOT, 'demos', 'yours', 'shop.ts'), 'utf8');
+    const outside = example.replace("'../../src/workload.ts'", "'amnesia'");
+    expect(outside).not.toBe(example);
+    const tsc = [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.'];
+    const compiles = (source: string) =>
+      writeFile(join(user, 'shop.ts'), source)
+        .then(() => run(process.execPath, tsc, { cwd: user }))
+        .then(
+          () => '',
+          ({ stdout }: { stdout: string }) => stdout,
+        );
+    expect(await compiles(outside)).toBe('');
+    expect(await compiles(outside.replace('client.ask(', 'client.aks('))).toContain("'aks' does not exist");
+  });
+
   test('the command is a program by itself where files can be', async () => {
     if (process.platform === 'win32') return;
     const { stdout } = await run(command, ['list', '--json'], { env });

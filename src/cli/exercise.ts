@@ -135,13 +135,17 @@ async function start(entry: Entry, folder: Folder, out: Screen): Promise<number>
 }
 
 async function checkAll(asked: Asked): Promise<number> {
+  if (asked.command)
+    throw new UsageError(
+      'each exercise has a server of its own: name the one that this starts. Type: amnesia exercise check --help',
+    );
   let worst: number = EXIT.asClaimed;
   const begun = COURSE.filter(({ id }) => asked.folder.isBegun(id));
   if (begun.length === 0)
     throw new UsageError(`nothing is in ${asked.folder.path} yet. Type: amnesia exercise start ${COURSE[0]?.id}`);
   for (const entry of begun) {
     asked.out.print(heading(`${entry.title} · ${entry.id}`, asked.out.look));
-    worst = Math.max(worst, await checkOne(entry, { ...asked, command: undefined }));
+    worst = Math.max(worst, await checkOne(entry, asked));
   }
   return worst;
 }

@@ -9,7 +9,7 @@ import { commandsIn } from '../../src/cli/exercise/lint.ts';
 import { ACTIONS } from '../../src/cli/exercise.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { needs } from '../peers.ts';
-import { amnesia, built, ROOT } from './amnesia.ts';
+import { amnesia, built, ROOT, terminal } from './amnesia.ts';
 
 /** As the package has it: its texts and servers lie beside it. */
 const script = await built();
@@ -152,6 +152,32 @@ test('a server in another language is started by its command, now and from then 
   expect(first.code, first.out).toBe(0);
   expect(first.out).toContain(`: ${python} server.py`);
   expect((await kim.types('check')).code).toBe(0);
+});
+
+test('in a terminal what is saved is checked again, and a key is enough for the rest', async (context) => {
+  const lea = learner();
+  const { type, shows, ended } = terminal(needs(context, 'python3'), ['exercise', '--dir', lea.dir], {});
+  /** Waits for what is shown, with the keys below it. */
+  const then = (next: string) => shows(new RegExp(`${next}[\\s\\S]*?q quit`));
+  await then('not yet \\(right\\)');
+  type('h');
+  await then('hint 1 of 3');
+  const right = readFileSync(lea.file('echo'), 'utf8').replace(/.*Remove this line.*\n/, '');
+  // It writes beside itself, which is no save.
+  const busy = `import fs from 'node:fs';\nfs.writeFileSync(\`log-\${process.pid}\`, '');\n${right}`;
+  writeFileSync(lea.file('echo'), busy);
+  await then('passed: Echo');
+  type('l');
+  await then('1 of \\d+ passed');
+  type('r');
+  // Which is a save.
+  await then('starter again[\\s\\S]*?not yet \\(right\\)');
+  type('n');
+  await then(`edit .*${COURSE[1]?.id}`);
+  type('q');
+  const { code, out } = await ended;
+  expect(code).toBe(1);
+  expect(out.split('passed: Echo')).toHaveLength(2);
 });
 
 describe('what learners read', () => {
