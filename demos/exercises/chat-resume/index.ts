@@ -14,7 +14,7 @@ import type { ChatClient } from '../../../src/protocols/websocket/client.ts';
 import { card } from '../../../src/protocols/websocket/index.ts';
 
 const [HELLO, TEA, COFFEE] = ['Hello', 'Tea?', 'Or coffee?'];
-const [HEARS, BACK] = [3, 6];
+const [HEARS, SAYS, BACK] = [3, 5, 6];
 const MISSED = `ada: “${TEA}”, ada: “${COFFEE}”`;
 
 /** The first message of the server in the step in which Bob is back that is such, with a field marked. */
@@ -44,6 +44,25 @@ const isHeardOnce: Check['look'] = (run) => {
     ...whenBack(run, 'id', ({ says }) => says.includes(HELLO)),
     expected: 'the two messages that he has not seen, in the order in which they were said, and no other',
     found: `Bob has heard: ${answer}`,
+  };
+};
+
+const isKept: Check['look'] = (run) => {
+  const finding = survived(run);
+  return finding && { ...finding, ...whenBack(run, 'missed', ({ kind }) => kind === 'WELCOME') };
+};
+
+/** What Ada says after the kill must have a number that nobody has seen. */
+const isNumberedOn: Check['look'] = (run) => {
+  const finding = survived(run);
+  const told = during(run, SAYS).find((entry) => entry.is === 'packet' && entry.kind === 'SAID');
+  if (!finding || told?.is !== 'packet' || Number.parseInt(told.says, 10) > 1) return finding;
+  const place = told.fields.find(({ id }) => id === 'id');
+  return {
+    row: told.row,
+    ...(place ? { at: place.start, count: place.end - place.start } : {}),
+    expected: `another number than 1, which is that of “${HELLO}”: Bob has seen it, and will ask for what comes after it`,
+    found: `number ${Number.parseInt(told.says, 10)} for “${TEA}”, and so in the end: ${finding.found}`,
   };
 };
 
@@ -110,7 +129,7 @@ export const exercise: Build<ChatClient> = {
       arm: 'kill',
       sentence: 'What was said is not forgotten when the server is killed.',
       cite: 'problem.md: Who may forget',
-      look: survived,
+      look: isKept,
       ask: 'Ada has seen her own message come back. What has that promised her?',
       hint: 'Append each message to a file in STATE_DIR before anybody is told, and read the file when you start.',
     },
@@ -120,7 +139,7 @@ export const exercise: Build<ChatClient> = {
       arm: 'kill-between',
       sentence: 'A number that was given to a message is never given to another one.',
       cite: 'problem.md: Who may forget',
-      look: survived,
+      look: isNumberedOn,
       ask: 'Which number has the first message after the kill, and what does Bob know of that number?',
       hint: 'Go on counting where the last message in the file stopped: the next id is one more than that.',
     },
