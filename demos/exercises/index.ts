@@ -110,4 +110,11 @@ export const COURSE: readonly Entry[] = [
     teaches: 'where a key belongs can be computed by everybody alike, and need not be remembered by anybody',
     load: async () => (await import('./consistent-hashing/index.ts')).exercise,
   },
+  {
+    id: 'chat-resume',
+    title: 'A chat that resumes',
+    teaches:
+      'a client that keeps the number of what it saw last can be told the rest, if numbers and messages are kept',
+    load: async () => (await import('./chat-resume/index.ts')).exercise,
+  },
 ];

@@ -1,7 +1,7 @@
 // A login that survives: the name in the cookie stays, and so must what is filed under it.
 
 import type { Build, Check } from '../../../src/lab/exercise.ts';
-import { answers, during, survived } from '../../../src/lab/exercise.ts';
+import { answers, survived } from '../../../src/lab/exercise.ts';
 import { card } from '../../../src/protocols/http/index.ts';
 import { wire } from '../../../src/protocols/http/wire.ts';
 import type { Client, ClientOptions } from '../../../src/protocols/shapes.ts';
@@ -62,17 +62,11 @@ async function connect({ host, port, waits, introduce }: ClientOptions): Promise
 const [LOGIN, GUESS, PROFILE, COPY] = [1, 2, 3, 5];
 const TURNED_AWAY = 'refused with 401';
 
-/** Where another machine, with a folder of its own, must not know what was said to this one. */
-const isOfThisDisk: Check['look'] = (run) => {
-  const asked = run.steps[PROFILE - 1];
-  if (asked?.answer === TURNED_AWAY) return undefined;
-  const packet = during(run, PROFILE).findLast((entry) => entry.is === 'packet');
-  return {
-    row: packet?.is === 'packet' ? packet.row : undefined,
-    expected: '“refused with 401”: this machine has another STATE_DIR, and nobody has logged in there',
-    found: `“${asked?.name}” was answered: ${asked?.answer ?? 'nothing'}`,
-  };
-};
+/** Another machine, with a folder of its own, must not know what was said to this one: here the arms have to part. */
+const isOfThisDisk: Check['look'] = (run) =>
+  run.steps.length < PROFILE
+    ? survived(run)
+    : answers(PROFILE, TURNED_AWAY, 'refused with 401: nobody has logged in on this STATE_DIR', 'status')(run);
 
 export const exercise: Build<Guest> = {
   id: 'login-survives',
