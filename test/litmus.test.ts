@@ -12,6 +12,7 @@ import { type CutResult, derive, judge, litmus, worst } from '../src/lab/litmus.
 import type { Cut, CutKind, Story, Verdict } from '../src/lab/story.ts';
 import { temporaryFolder } from '../src/lab/tidy.ts';
 import { type AnyCard, loadCard } from '../src/protocols/index.ts';
+import type { ClientOptions } from '../src/protocols/shapes.ts';
 import { card as udpEcho } from '../src/protocols/udp-echo/index.ts';
 import {
   play,
@@ -542,4 +543,23 @@ describe('what follows from the cuts', () => {
   ])('%j: filed under %s, held by %s', (verdicts, filedUnder, heldBy) => {
     expect(derive(results(verdicts))).toEqual({ filedUnder, heldBy });
   });
+});
+
+test.each([
+  ['close', undefined, 'the client has not gone within 1 s'],
+  ['move', 'path', 'the client has not come back within 1 s'],
+] as const)('a client whose %s never ends is not waited for', async (verb, cut, says) => {
+  const connect = async (options: ClientOptions) => ({
+    ...(await echo.card.connect(options)),
+    [verb]: () => new Promise<void>(() => {}),
+  });
+  const { fault } = await playArm({
+    story: { ...echo, card: { ...echo.card, connect } } as unknown as Story,
+    design: 'plain',
+    seed: 1,
+    origin: process.hrtime.bigint(),
+    patience: 1000,
+    ...(cut ? { cut: { is: cut, at: { after: 1 } } } : {}),
+  });
+  expect(fault?.message).toBe(says);
 });

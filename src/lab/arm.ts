@@ -207,7 +207,13 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   async function leave(): Promise<void> {
     if (gone) return;
     gone = true;
-    await client?.close().catch(() => {});
+    if (!client) return;
+    // How it went says nothing of the server; that it never ends would say it of the client.
+    await within(
+      patience,
+      client.close().catch(() => {}),
+      'the client has not gone',
+    );
   }
 
   async function sever({ is }: Cut): Promise<void> {
@@ -229,7 +235,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       }
       case 'path':
         note({ t: clock(), who: 'client', is: 'moved' });
-        await client.move();
+        await within(patience, client.move(), 'the client has not come back');
         return rest();
       case 'kill':
       case 'store':
@@ -276,16 +282,19 @@ async function take<C>(
   { clock, note, number, patience, aside }: Taking,
 ): Promise<StepResult> {
   note({ t: clock(), who: 'client', is: 'step', step: number, name: step.name, aside });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${patience / 1000} s`)), patience);
-  });
-  const result = await Promise.race([step.act(client), late]).then(
+  return within(patience, step.act(client), 'no answer').then(
     (answer) => ({ name: step.name, answer, failed: false }),
     (error: Error) => ({ name: step.name, answer: error.message, failed: true }),
   );
-  clearTimeout(timer);
-  return result;
+}
+
+/** Rejects when it has not come about within so many milliseconds: a client that waits for ever is not waited for. */
+async function within<T>(patience: number, promised: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} within ${patience / 1000} s`)), patience);
+  });
+  return Promise.race([promised, late]).finally(() => clearTimeout(timer));
 }
 
 /** One turn of this process's loop: what has arrived by now is read. */
