@@ -199,7 +199,10 @@ function keepAll(options: ExecOptions, card: AnyCard, { control, worst }: ExecRe
   }
   const numbers = new Map<CutKind, number>();
   try {
-    for (const each of worst) keepRun(header(each), [printableJson(header(each)), ...first, ...severed(each, 2)]);
+    // A run is kept under its time, in milliseconds, and these would all have the same.
+    const now = Date.now();
+    for (const [index, each] of worst.entries())
+      keepRun(header(each), [printableJson(header(each)), ...first, ...severed(each, 2)], new Date(now + index));
     // The last one kept is number 1.
     worst.forEach(({ cut }, index) => {
       numbers.set(cut.is, worst.length - index);

@@ -227,16 +227,17 @@ function start(foreign: Foreign, options: ForeignOptions, port: number): Running
   adopt(child, () => signal('SIGKILL', heirs()));
   const stopGuard = guard(pid);
   const last: string[] = [];
-  for (const stream of ['stdout', 'stderr'] as const)
+  const printing = (['stdout', 'stderr'] as const).map((stream) =>
     linesOf(child[stream], (line) => {
       last.push(line);
       if (last.length > KEPT) last.shift();
       printed?.(options.who, stream, line);
-    });
+    }),
+  );
 
   let missing: NodeJS.ErrnoException | undefined;
   let wentOn = false;
-  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const closed = Promise.all(printing);
   const died = new Promise<Death>((resolve) => {
     child.once('exit', async (code, by) => {
       const left = heirs();

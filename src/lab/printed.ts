@@ -10,13 +10,17 @@ const LINES = 10_000;
 const LINE = 400;
 const LONG = 64 << 10;
 
-/** Reads what is printed, line by line: a server that nobody reads would wait for ever. */
-export function linesOf(stream: Readable, told: (line: string) => void): void {
+/** Reads what is printed, line by line: a server that nobody reads would wait for ever. Resolves when all is read and told. */
+export function linesOf(stream: Readable, told: (line: string) => void): Promise<void> {
   let lines = 0;
-  createInterface({ input: Readable.from(cut(stream)), crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
-    if (++lines < LINES) told(printable(line, LINE));
-    else if (lines === LINES) told('… more is not shown');
-  });
+  const reading = createInterface({ input: Readable.from(cut(stream)), crlfDelay: Number.POSITIVE_INFINITY }).on(
+    'line',
+    (line) => {
+      if (++lines < LINES) told(printable(line, LINE));
+      else if (lines === LINES) told('… more is not shown');
+    },
+  );
+  return new Promise((resolve) => reading.once('close', resolve));
 }
 
 /** What is printed, with an end put to lines that have none: nobody keeps a line of a gigabyte. */
