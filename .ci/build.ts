@@ -1,6 +1,9 @@
 // Builds `.dist`: plain JavaScript for plain Node, in parts, so that a command loads only what it needs.
 
-import { rmSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, normalize } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 
 const common: BuildOptions = {
@@ -34,3 +37,21 @@ rmSync('.dist', { recursive: true, force: true });
 await build({ ...common, entryPoints: { amnesia: 'src/cli/amnesia.ts' }, splitting: true, chunkNames: 'part-[hash]' });
 // A server starts again after every kill, and finding ten small files takes longer than reading one larger one.
 await build({ ...common, entryPoints: { host: 'src/lab/host.ts' } });
+types('.dist/types');
+
+/** What a workload outside this repository needs to be typed: `src/workload.ts` as declarations, and whatever they name. */
+function types(folder: string): void {
+  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  execFileSync(process.execPath, [tsc, '-p', '.ci/types.json'], { stdio: 'inherit' });
+  const named = new Set<string>();
+  const name = (file: string) => {
+    if (named.has(file)) return;
+    named.add(file);
+    const source = readFileSync(join(folder, file), 'utf8');
+    for (const [, other = ''] of source.matchAll(/(?:from|import\() ?'(\.[^']+)\.ts'/g))
+      name(normalize(`${join(dirname(file), other)}.d.ts`));
+  };
+  name('workload.d.ts');
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+    if (file.endsWith('.ts') && !named.has(normalize(file))) rmSync(join(folder, file));
+}

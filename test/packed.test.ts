@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -69,6 +69,9 @@ describe('the package, as somebody has it who installed it', () => {
       '.dist/host.js',
       'src/protocols/udp-echo/state.ts',
       'demos/udp-echo.ts',
+      'demos/exercises/echo/problem.md',
+      'demos/exercises/echo/starter.mjs',
+      'demos/exercises/echo/wrong/text.mjs',
       'README.md',
       'LICENSE',
     ])
@@ -103,6 +106,16 @@ describe('the package, as somebody has it who installed it', () => {
     }
   });
 
+  test('the course comes with it, and its servers run on plain Node with no loader', async () => {
+    const dir = join(folder.path, 'course');
+    expect((await amnesia('exercise', '--dir', dir)).out).toContain('next: amnesia exercise hint echo --dir ');
+    const own = join(dir, 'echo', 'server.mjs');
+    await writeFile(own, (await amnesia('exercise', 'solution', '--spoil', '--dir', dir)).out);
+    const { code, out, err } = await amnesia('exercise', 'check', '--dir', dir);
+    expect({ code, err }, out).toEqual({ code: 0, err: '' });
+    expect((await amnesia('exercise', 'lint', 'echo')).code).toBe(0);
+  });
+
   test('it knows its version, and errors name the command as it is typed here', async () => {
     const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
     expect((await amnesia('--version')).out).toBe(`${version}\n`);
@@ -111,6 +124,27 @@ describe('the package, as somebody has it who installed it', () => {
       out: '',
       err: 'amnesia: there is no command "bogus". Type: amnesia --help\n',
     });
+  });
+
+  test('a workload in TypeScript knows what its client can do', async () => {
+    const user = join(folder.path, 'user');
+    await writeFile(join(user, 'package.json'), '{ "type": "module" }');
+    const tsconfig = { module: 'nodenext', strict: true, noEmit: true, target: 'es2022', types: ['node'] };
+    const compilerOptions = { ...tsconfig, typeRoots: [join(ROOT, 'node_modules', '@types')] };
+    await writeFile(join(user, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['shop.ts'] }));
+    const example = await readFile(join(ROOT, 'demos', 'yours', 'shop.ts'), 'utf8');
+    const outside = example.replace("'../../src/workload.ts'", "'amnesia'");
+    expect(outside).not.toBe(example);
+    const tsc = [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.'];
+    const compiles = (source: string) =>
+      writeFile(join(user, 'shop.ts'), source)
+        .then(() => run(process.execPath, tsc, { cwd: user }))
+        .then(
+          () => '',
+          ({ stdout }: { stdout: string }) => stdout,
+        );
+    expect(await compiles(outside)).toBe('');
+    expect(await compiles(outside.replace('client.ask(', 'client.aks('))).toContain("'aks' does not exist");
   });
 
   test('the command is a program by itself where files can be', async () => {

@@ -48,6 +48,7 @@ test.each(CUTS.filter((cut) => cut !== 'store'))('the cut %s as well', async (is
 test('what is no record of a run is refused', () => {
   const header = { is: 'run', version: RUN_VERSION, protocol: 'x', design: 'y', seed: 1, cut: null, at: null };
   expect(wrong(header)).toEqual([]);
+  expect(wrong({ ...header, exec: 'amnesia litmus --exec x --protocol mqtt' })).toEqual([]);
   for (const odd of [
     {},
     { ...header, version: 1 },

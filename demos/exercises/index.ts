@@ -1,6 +1,7 @@
 // The course: every exercise, in the order in which to meet them. The only registry.
 
 import type { Exercise } from '../../src/lab/exercise.ts';
+import type { Reading } from '../../src/lab/reading.ts';
 
 export interface Entry {
   id: string;
@@ -8,7 +9,7 @@ export interface Entry {
   title: string;
   /** What it teaches, in a line. */
   teaches: string;
-  load: () => Promise<Exercise>;
+  load: () => Promise<Exercise | Reading>;
 }
 
 export const COURSE: readonly Entry[] = [
@@ -23,6 +24,12 @@ export const COURSE: readonly Entry[] = [
     title: 'A name, not the path',
     teaches: 'a session filed under a name that the client carries outlives the connection it was opened on',
     load: async () => (await import('./name-not-path/index.ts')).exercise,
+  },
+  {
+    id: 'read-a-return',
+    title: 'Reading a return',
+    teaches: 'what a client may conclude from an answer that never came, and from the first one after it',
+    load: async () => (await import('./read-a-return/index.ts')).exercise,
   },
   {
     id: 'written-down',

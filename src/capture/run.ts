@@ -23,13 +23,16 @@ export interface RunHeader {
   less?: readonly string[];
   /** What the server was given beside what every run gives it. */
   settings?: Settings;
+  /** The command that has measured a server that is not ours; this run is one of those that it played. */
+  exec?: string;
 }
 
 /** What a run's first line must say for it to be told. */
 export type Played = Omit<RunHeader, 'is' | 'version' | 'because' | 'more' | 'less'>;
 
 /** The command that plays it again; undefined for what was served. */
-export function commandOf({ protocol, design, seed, cut, at, settings }: Played): string | undefined {
+export function commandOf({ protocol, design, seed, cut, at, settings, exec }: Played): string | undefined {
+  if (exec !== undefined) return exec;
   if (seed === null) return undefined;
   const words = [`amnesia demo ${protocol}/${design}`, `--cut ${cut ?? 'none'}`];
   if (at !== null) words.push(`--at ${/^\d+$/.test(at) ? at : `"${at}"`}`);

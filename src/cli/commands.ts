@@ -1,7 +1,7 @@
 // What can be typed. A command's own code is loaded only when it is typed.
 
 import yargs, { type Argv } from 'yargs';
-import { PROTOCOLS } from '../protocols/index.ts';
+import { PROTOCOLS, SPOKEN } from '../protocols/index.ts';
 import { EXIT, UsageError } from './errors.ts';
 
 const LEVELS = ['line', 'default', 'full'] as const;
@@ -161,6 +161,14 @@ export async function run(args: readonly string[]): Promise<number> {
             coerce: whole('--at', 1),
             describe: 'check, of a server that looks right: after which step',
           })
+          .option('answer', {
+            type: 'string',
+            array: true,
+            requiresArg: true,
+            describe: 'check, of a log with blanks: what belongs there, once for each',
+          })
+          // Several answers are meant; elsewhere what is given twice counts once, and the last.
+          .parserConfiguration({ 'duplicate-arguments-array': true })
           .example('$0 exercise', 'h hint, l list, n next, r reset, q quit')
           .example('$0 exercise check echo -- python3 server.py', 'in any language: PORT is in its environment'),
       (argv) =>
@@ -184,8 +192,65 @@ export async function run(args: readonly string[]): Promise<number> {
           .parserConfiguration({ 'duplicate-arguments-array': true })
           .option('json', { type: 'boolean', describe: 'one JSON object a row, with every judgement' })
           .option('markdown', { type: 'boolean', describe: 'as a Markdown table' })
-          .example('$0 litmus tcp-session', 'four designs of one protocol'),
-      (argv) => does(async () => (await import('./litmus.ts')).litmus(argv.protocols, argv))(),
+          .option('exec', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'your own server: a command that listens on PORT, and keeps what it likes in STATE_DIR',
+          })
+          .option('protocol', {
+            choices: SPOKEN,
+            requiresArg: true,
+            describe: '--exec: what it speaks',
+          })
+          .option('workload', {
+            type: 'string',
+            requiresArg: true,
+            describe:
+              '--exec: what is asked of it: a .json, a .har or a module that exports steps; our own story unless given',
+          })
+          .option('as', {
+            type: 'string',
+            default: 'yours',
+            requiresArg: true,
+            describe: '--exec: what to call it',
+          })
+          .option('cuts', {
+            type: 'string',
+            requiresArg: true,
+            describe: '--exec: only these: path,kill,swap,silence,store',
+          })
+          .option('store', {
+            choices: ['redis'] as const,
+            requiresArg: true,
+            describe: '--exec: a Redis of its own for each run, at REDIS_URL, which store then wipes',
+          })
+          .option('require', {
+            type: 'string',
+            array: true,
+            requiresArg: true,
+            describe: '--exec: stateless, "filed under: a name", "held by: a disk", "kill: recovered" (or better)',
+          })
+          .option('leave-out', {
+            type: 'string',
+            array: true,
+            requiresArg: true,
+            describe: '--exec: http: not compared in any answer: "json /at", "pattern [0-9:]{8}"',
+          })
+          .option('records', {
+            type: 'string',
+            requiresArg: true,
+            describe: '--exec: a .jsonl file for the run without a cut and the worst of each cut',
+          })
+          .option('patience', {
+            type: 'number',
+            requiresArg: true,
+            coerce: whole('--patience', 1, 600),
+            describe: '--exec: how many seconds a step may take',
+          })
+          .option('show-output', { type: 'boolean', describe: '--exec: what it prints, as it does' })
+          .example('$0 litmus tcp-session', 'four designs of one protocol')
+          .example('$0 litmus --exec "node server.js" --protocol http --workload shop.json', 'your own server'),
+      (argv) => does(async () => litmusOf(argv))(),
     )
     .command(
       'points <protocol>',
@@ -519,6 +584,30 @@ async function everyName(): Promise<string[]> {
     ({ story, design }) => `${story.card.name}/${design}`,
   );
   return [...new Set(designs.map((each) => each.slice(0, each.indexOf('/')))), ...designs];
+}
+
+type Litmus = typeof import('./litmus.ts');
+type Exec = typeof import('./exec.ts');
+
+/** Of ours, or of a server that is not: what is said of the one means nothing to the other. */
+async function litmusOf(
+  argv: Parameters<Litmus['litmus']>[1] &
+    Omit<Parameters<Exec['exec']>[0], 'exec'> & { protocols: string[]; exec?: string | undefined },
+): Promise<number> {
+  const { protocols, exec } = argv;
+  if (exec !== undefined && protocols.length > 0)
+    throw new UsageError(
+      `--exec starts a server that is not ours, and ${protocols[0]} is one of ours: choose one. Type: amnesia litmus --help`,
+    );
+  if (exec !== undefined) return (await import('./exec.ts')).exec({ ...argv, exec });
+  const stray = (['protocol', 'workload', 'cuts', 'store', 'require', 'leaveOut', 'records', 'patience'] as const).find(
+    (name) => argv[name] !== undefined,
+  );
+  if (stray !== undefined)
+    throw new UsageError(
+      `--${stray === 'leaveOut' ? 'leave-out' : stray} is for a server of your own, which --exec starts. Type: amnesia litmus --help`,
+    );
+  return (await import('./litmus.ts')).litmus(protocols, argv);
 }
 
 async function picked(named: string) {

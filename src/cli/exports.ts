@@ -90,17 +90,22 @@ export async function exportRun(
 /** What a page says beside the records. */
 async function saidOf(header: RunHeader) {
   const { protocol, design, because, more, less, verdict, cut, at } = header;
-  const { story, telling } = await pick(`${protocol}/${design}`);
   const command = commandOf(header);
+  const common = {
+    ...(because === undefined ? {} : { because }),
+    ...(more ? { more } : {}),
+    ...(less ? { less } : {}),
+    ...(command === undefined ? {} : { command: typed(command) }),
+  };
+  if (header.exec !== undefined)
+    return { about: 'A server that is not ours: nobody can look into its memory.', ...common };
+  const { story, telling } = await pick(`${protocol}/${design}`);
   // The reasons of its author are reasons for what was claimed, and for nothing else.
   const own = cut === telling.cut.is && at === placeInWords(telling.cut.at) && verdict === telling.verdict;
   return {
     about: story.about,
-    ...(because === undefined ? {} : { because }),
-    ...(more ? { more } : {}),
-    ...(less ? { less } : {}),
+    ...common,
     ...(own ? { why: telling.why } : {}),
-    ...(command === undefined ? {} : { command: typed(command) }),
   };
 }
 

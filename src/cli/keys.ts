@@ -49,3 +49,29 @@ export async function ask(question: string, most: number): Promise<number | unde
     lines.close();
   }
 }
+
+/** A line of text; undefined when the input ends. */
+export async function askLine(question: string): Promise<string | undefined> {
+  const lines = createInterface({
+    input: process.stdin,
+    output: process.stderr,
+    terminal: process.stdin.isTTY === true,
+  });
+  let interrupted = false;
+  lines.on('SIGINT', () => {
+    interrupted = true;
+    process.stderr.write('\n');
+    lines.close();
+    process.emit('SIGINT', 'SIGINT');
+  });
+  try {
+    lines.setPrompt(question);
+    lines.prompt();
+    for await (const line of lines) return line;
+    // The signal is on its way; until it ends us, nothing may go on.
+    if (interrupted) await new Promise(() => {});
+    return undefined;
+  } finally {
+    lines.close();
+  }
+}

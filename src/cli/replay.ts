@@ -29,6 +29,8 @@ export async function replay(which: string | undefined, options: ReplayOptions):
     throw new UsageError(
       `${path} was served to clients of flesh and blood: their time and chance do not come back. Type: amnesia show ${which ?? 1}`,
     );
+  if (header.exec !== undefined)
+    throw new UsageError(`${path} was played with a server that is not ours. Type: ${header.exec}`);
   const { story, design } = await pick(`${header.protocol}/${header.design}`);
   const at = header.at === null ? undefined : placeFromWords(header.at);
   const cut: Cut | undefined = header.cut === null || !at ? undefined : { is: header.cut as CutKind, at };

@@ -2,7 +2,16 @@
 
 import { record } from '../capture/records.ts';
 import { type Arm, playArm } from './arm.ts';
-import { type Adversary, type Build, type Check, type Exercise, type Finding, type Run, STAGES } from './exercise.ts';
+import {
+  type Adversary,
+  type Build,
+  type Check,
+  type Exercise,
+  type Finding,
+  type Printed,
+  type Run,
+  STAGES,
+} from './exercise.ts';
 import { type Foreign, foreignCard } from './foreign.ts';
 import { frameOf } from './frame.ts';
 import { type Judgement, judge } from './litmus.ts';
@@ -28,12 +37,6 @@ export interface CheckOptions {
   progress?: (doing: string) => void;
 }
 
-/** A line that the learner's server printed. */
-export interface Printed {
-  stream: 'stdout' | 'stderr';
-  line: string;
-}
-
 /** What came of it. `unknown` is never a pass. */
 export interface Report {
   verdict: 'passed' | 'failed' | 'unknown';
@@ -41,8 +44,6 @@ export interface Report {
   held: readonly Check[];
   /** The first thing that was not, and the arm that shows it. */
   failure?: { check: Check; finding: Finding; run: Run };
-  /** What the server printed in the arm that was played last. */
-  printed: readonly Printed[];
 }
 
 /** All checks of an exercise in the order in which they are made: stage by stage, the frame's own around those of its author. */
@@ -65,11 +66,11 @@ export async function checkServer(exercise: Build, options: CheckOptions): Promi
     const finding = lookAt(check, run);
     if (finding) {
       const verdict = finding.unknown ? 'unknown' : 'failed';
-      return { verdict, held, failure: { check, finding, run }, printed: arms.printed };
+      return { verdict, held, failure: { check, finding, run } };
     }
     held.push(check);
   }
-  return { verdict: 'passed', held, printed: arms.printed };
+  return { verdict: 'passed', held };
 }
 
 /** What a cut at a place did to the server of an adversary. */
@@ -77,7 +78,6 @@ export interface Attempt {
   cut: Cut;
   judgement: Judgement;
   run: Run;
-  printed: readonly Printed[];
 }
 
 /** Tries cuts on the server of an adversary, each in an arm of its own. */
@@ -92,7 +92,7 @@ export async function tryCuts(
   for (const [name, cut] of named) {
     const run = await arms.play(name);
     if (!run.judgement) throw new Error(`the arm ${name} was played, and not judged`);
-    attempts.push({ cut, judgement: run.judgement, run, printed: [...arms.printed] });
+    attempts.push({ cut, judgement: run.judgement, run });
   }
   return attempts;
 }
@@ -111,20 +111,6 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
   const origin = process.hrtime.bigint();
   const played = new Map<string, { run: Run; arm: Arm }>();
   const all = new Map<string, Run>();
-  const printed: Printed[] = [];
-  const foreign: Foreign = {
-    command,
-    cwd,
-    patience: START,
-    printed(_who, stream, line) {
-      printed.push({ stream, line });
-      if (printed.length > LINES) printed.shift();
-    },
-  };
-
-  async function play(name: string): Promise<Run> {
-    return (await armOf(name)).run;
-  }
 
   async function armOf(name: string): Promise<{ run: Run; arm: Arm }> {
     const known = played.get(name);
@@ -133,7 +119,17 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
     if (!cut && name !== 'control' && name !== 'bytewise') throw new Error(`${exercise.id} has no arm ${name}`);
     const control = name === 'control' ? undefined : await armOf('control');
     progress?.(name);
-    printed.length = 0;
+    const printed: Printed[] = [];
+    const foreign: Foreign = {
+      command,
+      cwd,
+      ...(exercise.env ? { env: exercise.env } : {}),
+      patience: START,
+      printed(_who, stream, line) {
+        printed.push({ stream, line });
+        if (printed.length > LINES) printed.shift();
+      },
+    };
     const arm = await playArm({
       story: name === 'bytewise' ? { ...story, steps: story.steps.slice(0, answered(control?.run)) } : story,
       design,
@@ -151,8 +147,9 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
       entries: record(arm.traces, { card: exercise.card }),
       steps: arm.steps,
       heard: heard(arm),
+      printed,
       all,
-      ...(fault ? { died: fault.message.replace(/ port \d+/g, ' PORT') } : {}),
+      ...(fault ? { died: withoutMoment(fault.message) } : {}),
       ...(control ? { control: control.run } : {}),
       ...(control && cut ? { judgement: judge(exercise.card, control.arm, arm) } : {}),
     };
@@ -161,7 +158,13 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
     return { run, arm };
   }
 
-  return { play, printed };
+  return { play: async (name: string) => (await armOf(name)).run };
+}
+
+/** What is said of an end, without the port of this run, the path of this machine's Node, and what is shown beside it. */
+function withoutMoment(text: string): string {
+  const own = text.replace(/; it printed last: .*?(?=\. A server that is to come back|$)/s, '');
+  return own.replace(/ port \d+/g, ' PORT').replaceAll(process.execPath, 'node');
 }
 
 /** How many steps were answered before one was not: what the control arm did not answer would only be waited for once more. */

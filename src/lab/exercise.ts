@@ -29,6 +29,8 @@ interface About<C extends Client> {
   design?: string;
   /** A client of the exercise's own: such as one that says what no good client would. */
   connect?(options: ClientOptions): Promise<C>;
+  /** In the server's environment beside PORT, HOST and STATE_DIR, the same for every life and every instance: such as a secret. */
+  env?: Readonly<Record<string, string>>;
   /** The workload. An answer is what came, in words; nothing rolled by dice may be in it, and whether it is right the checks say. */
   steps: readonly Step<C>[];
   /** From a nudge to nearly the answer. */
@@ -59,6 +61,12 @@ export interface Adversary<C extends Client = Client> extends About<C> {
 
 export type Exercise = Build | Adversary;
 
+/** A line that the learner's server printed. */
+export interface Printed {
+  stream: 'stdout' | 'stderr';
+  line: string;
+}
+
 /** One arm as the checks see it. */
 export interface Run {
   /** `control`, `bytewise`, or the name of a severed arm. */
@@ -73,6 +81,8 @@ export interface Run {
   judgement?: Judgement;
   /** The control arm, in any other. */
   control?: Run;
+  /** What the server printed, the last lines of it. */
+  printed: readonly Printed[];
   /** All arms that have been played so far. */
   all: ReadonlyMap<string, Run>;
 }
@@ -164,13 +174,27 @@ export function survived(run: Run): Finding | undefined {
   const rows = step === undefined ? [] : during(run, step).filter((entry) => 'row' in entry);
   const told = step === undefined ? undefined : lastAnswer(run, step);
   const last = rows.at(-1);
+  const part = told && step !== undefined ? parting(lastAnswer(control, step), told) : undefined;
   return {
     row: told?.row ?? (last && 'row' in last ? last.row : undefined),
+    ...(part ? { at: part.start, count: part.end - part.start } : {}),
     expected:
       step === undefined ? 'the same answers as without the cut' : `“${control.steps[step - 1]?.answer}”, as ever`,
     found: judgement.because,
     ...(judgement.verdict === 'unknown' ? { unknown: true as const } : {}),
   };
+}
+
+/** Fields that say how long a message is, or when it was said: they differ for no reason of their own. */
+const INCIDENTAL = new Set(['date', 'content-length', 'chunk.size', 'length']);
+
+/** The first field in which a message differs from the one that the control arm had in its place, dice apart. */
+function parting(control: Packet | undefined, { fields }: Packet): Packet['fields'][number] | undefined {
+  if (!control) return undefined;
+  return fields.find(({ id, show, chance, secret }) => {
+    const other = control.fields.find((each) => each.id === id);
+    return !chance && !secret && !INCIDENTAL.has(id) && other?.show !== show;
+  });
 }
 
 /** The first step (counted from 1) that two arms do not answer alike; undefined when there is none. */

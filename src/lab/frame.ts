@@ -81,7 +81,7 @@ function formed({ title, cites }: AnyCard): Check {
   return {
     id: 'formed',
     stage: 'framed',
-    sentence: `Everything the server says is ${title}.`,
+    sentence: `The server speaks ${title}: none of its messages is malformed.`,
     cite: cites,
     look: malformed,
     ask: 'Which line of yours wrote the byte that is marked?',

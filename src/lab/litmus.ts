@@ -44,9 +44,11 @@ export function judge(card: AnyCard, control: Arm, severed: Arm): Judgement {
   const effort = difference(saidByClient(before), saidByClient(after));
   const stuck = broke(severed);
   if (stuck) return { verdict: 'broken', because: `“${stuck.name}” cannot be completed: ${stuck.answer}`, ...effort };
-  const changed = severed.steps.find((step, index) => step.answer !== control.steps[index]?.answer);
+  const at = severed.steps.findIndex((step, index) => step.answer !== control.steps[index]?.answer);
+  const changed = severed.steps[at];
   if (changed) {
-    const was = control.steps.find(({ name }) => name === changed.name)?.answer;
+    // By its place: the same thing may be done twice, under the same name.
+    const was = control.steps[at]?.answer;
     return {
       verdict: 'lost',
       because: `“${changed.name}” is answered “${changed.answer}” instead of “${was}”`,

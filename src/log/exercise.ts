@@ -2,32 +2,38 @@
 // part, and one question. No times, ports or process numbers: the same server is told the same.
 
 import type { Entry, Numbered } from '../capture/records.ts';
-import type { Attempt, Printed, Report } from '../lab/checker.ts';
-import type { Finding, Run } from '../lab/exercise.ts';
+import type { Attempt, Report } from '../lab/checker.ts';
+import type { Finding, Printed, Run } from '../lab/exercise.ts';
 import { armInWords } from './events.ts';
 import { column, drawn, heading, hexLine, TerminalLog } from './terminal.ts';
 import { type Line, type Look, type Span, wrap } from './text.ts';
 
 /** Rows of the story that are told: what led to the failure, and no more than a screen holds. */
 const ROWS = 8;
+/** A longer citation is a sentence, in characters. */
+const CLAUSE = 40;
+/** Lines of bytes that are shown, at the most. */
+const DUMPED = 3;
 /** Where texts behind a word begin. */
 const TEXT = 12;
 
 /** A report, but for the command to type next. `file`: where the server stands. */
-export function reportLines({ held, failure, printed, verdict }: Report, file: string, look: Look): Line[] {
+export function reportLines({ held, failure, verdict }: Report, file: string, look: Look): Line[] {
   const lines: Line[] = [];
   if (!failure) {
     for (const { sentence } of held)
       lines.push(...wrap([{ text: '  ✓ ', style: 'good' }, { text: sentence }], look, 4));
-    return [...lines, ...printedLines(printed, look), [], [{ text: `  ${file}` }]];
+    return [...lines, [], [{ text: `  ${file}` }]];
   }
   const { check, finding, run } = failure;
   const told = upTo(run.entries, finding.row);
   const arm = run.entries.find((entry) => entry.is === 'arm');
-  lines.push(heading(`${ARMS[run.name] ?? (arm?.is === 'arm' ? armInWords(arm) : run.name)}: the story so far`, look));
+  const name = ARMS[run.name] ?? (arm?.is === 'arm' ? armInWords(arm) : run.name);
+  const isBegun = run.entries.some((entry) => entry.is === 'life');
+  lines.push(heading(isBegun ? `${name}: the story so far` : 'before the story begins', look));
   lines.push(...storyLines(told, look));
   lines.push(...caretLines(told.at(-1), finding, look));
-  lines.push(...printedLines(printed, look), []);
+  lines.push(...printedLines(run.printed, look), []);
   lines.push(...paragraph('expected', finding.expected, look, check.cite));
   lines.push(...paragraph('found', finding.found, look));
   lines.push(...partingLines(run, look));
@@ -54,7 +60,7 @@ const ARMS: Readonly<Record<string, string>> = {
 };
 
 /** What the learner's server printed, so that nobody takes it for ours. */
-export function printedLines(printed: readonly Printed[], look: Look): Line[] {
+function printedLines(printed: readonly Printed[], look: Look): Line[] {
   return printed.flatMap(({ line }) => wrap([{ text: '  your server │ ', style: 'life' }, { text: line }], look, 16));
 }
 
@@ -74,33 +80,46 @@ function storyLines(entries: readonly Entry[], look: Look): Line[] {
   const step = entries.slice(0, Math.max(0, from)).findLast((entry) => entry.is === 'step' || entry.is === 'answer');
   const shown = [...(step?.is === 'step' ? [step] : []), ...entries.slice(Math.max(0, from))];
   const lines: Line[] = [];
-  if (rows.length > ROWS) lines.push([{ text: `  (${rows.length - ROWS} rows before these)`, style: 'dim' }]);
-  for (const entry of shown) if (entry.is !== 'arm') lines.push(...log.lines(entry));
+  const before = rows.length - ROWS;
+  if (before > 0) lines.push([{ text: `  (${before} ${before === 1 ? 'row' : 'rows'} before these)`, style: 'dim' }]);
+  for (const entry of shown) {
+    if (entry.is === 'answer') lines.push(...log.lines({ ...entry, answer: timeless(entry.answer) }));
+    else if (entry.is !== 'arm') lines.push(...log.lines(entry));
+  }
   return lines;
 }
 
-/** The bytes around the one that was wrong, and a caret under it. */
+/** The bytes around the ones that were wrong, and a caret under each. */
 function caretLines(entry: Entry | undefined, { at, count = 1 }: Finding, look: Look): Line[] {
   if (at === undefined || entry?.is !== 'packet') return [];
-  const pairs = entry.hex.match(/../g) ?? [];
+  const pairs: string[] = entry.hex.match(/../g) ?? [];
+  // What is rolled by dice, or tells the time, is another one in each run.
+  for (const { start, end, id, chance } of entry.fields) if (chance || id === 'date') pairs.fill('??', start, end);
+  const lines: Line[] = [];
   // A byte that is missing has its place behind the last one.
-  const start = at - (at % 16);
-  const row = pairs.slice(start, start + 16);
-  const end = Math.min(at + count, start + 16) - 1;
-  const [left, right] = [column(at - start), column(end - start) + 2];
-  const head: Span = { text: `      ${start.toString(16).padStart(4, '0')}  `, style: 'dim' };
-  return [
-    [head, { text: hexLine(row).padEnd(49) }, { text: ` ${row.map(drawn).join('')}`, style: 'dim' }],
-    ...wrap(
+  for (let start = at - (at % 16); start < at + count && lines.length < 2 * DUMPED; start += 16) {
+    const row = pairs.slice(start, start + 16);
+    const [left, right] = [column(Math.max(at - start, 0)), column(Math.min(at + count - start, 16) - 1) + 2];
+    const isFirst = start <= at;
+    const word = isFirst ? ` byte ${at}${at < entry.length ? '' : ' is not there'}` : '';
+    lines.push(
       [
-        { text: `            ${' '.repeat(left)}` },
-        { text: '^'.repeat(right - left), style: 'bad' },
-        { text: ` byte ${at}${at < entry.length ? '' : ' is not there'}`, style: 'bad' },
+        { text: `      ${start.toString(16).padStart(4, '0')}  `, style: 'dim' },
+        { text: hexLine(row).padEnd(49) },
+        { text: ` ${row.map(drawn).join('')}`, style: 'dim' },
       ],
-      look,
-      12,
-    ),
-  ];
+      ...wrap(
+        [
+          { text: `            ${' '.repeat(left)}` },
+          { text: '^'.repeat(right - left), style: 'bad' },
+          { text: word, style: 'bad' },
+        ],
+        look,
+        12,
+      ),
+    );
+  }
+  return lines;
 }
 
 /** Where a severed arm, or the bytewise one, ceases to be like the control arm. */
@@ -122,7 +141,9 @@ function partingLines(run: Run, look: Look): Line[] {
 
 /** A word at the left, and its text beside it. */
 export function paragraph(word: string, text: string, look: Look, cite?: string): Line[] {
-  const behind: Span[] = cite ? [{ text: ` [${cite.replaceAll(' ', '\u00a0')}]`, style: 'dim' }] : [];
+  // A clause is looked up as a whole; a sentence is only read.
+  const clause = cite && cite.length <= CLAUSE ? cite.replaceAll(' ', '\u00a0') : cite;
+  const behind: Span[] = clause ? [{ text: ` [${clause}]`, style: 'dim' }] : [];
   const head: Span = { text: `  ${word.padEnd(TEXT - 2)}`, style: 'warn' };
   return wrap([head, { text: timeless(text) }, ...behind], look, TEXT);
 }
@@ -133,14 +154,14 @@ function timeless(text: string): string {
 }
 
 /** What a cut did to a server that looked right. */
-export function attemptLines({ judgement, run, printed }: Attempt, file: string, look: Look): Line[] {
+export function attemptLines({ judgement, run }: Attempt, file: string, look: Look): Line[] {
   const { verdict, because } = judgement;
   const holds = verdict === 'untouched' || verdict === 'recovered';
   const arm = run.entries.find((entry) => entry.is === 'arm');
   return [
     heading(arm?.is === 'arm' ? armInWords(arm) : run.name, look),
     ...storyLines(run.entries, look),
-    ...printedLines(printed, look),
+    ...printedLines(run.printed, look),
     ...partingLines(run, look),
     [],
     [{ text: `  ${file}` }],

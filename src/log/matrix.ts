@@ -35,7 +35,7 @@ export function matrixMarkdown(rows: readonly Row[]): string {
 /** As lines for a terminal: one line a row where it fits, two where it does not. */
 export function matrixLines(rows: readonly Row[], look: Look): Line[] {
   const wide = look.width >= WIDE;
-  const name = ({ protocol, design }: Row) => `  ${`${protocol}/${design}`.padEnd(24)}`;
+  const name = ({ protocol, design }: Row) => `  ${`${protocol}/${design}`.padEnd(23)} `;
   const cells = (of: (cut: string) => string, style?: Style): Line =>
     COLUMNS.map((cut) => {
       const text = of(cut);

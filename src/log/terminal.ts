@@ -39,6 +39,9 @@ const NOTE_STYLE: Record<Note['word'], Style> = {
   proof: 'life',
   hint: 'dim',
 };
+/** What a log without times leaves out of what lives and cuts say. */
+const MOMENTARY =
+  / \(pid \d+\)| on port \d+|, as it comes: nobody.*$|: gone with its memory: nobody.*$|; what is [^;]*: nobody.*$/g;
 /** Where notes begin, and where their text does. */
 const NOTE = 6;
 const TEXT = 14;
@@ -246,7 +249,7 @@ export class TerminalLog {
 
   private rule(entry: Numbered, before: string, text: string, style: Style, heavy: boolean): Line[] {
     const head: Span[] = heavy ? [{ text: '━━━ ', style }, ...this.stamp(entry)] : [...this.stamp(entry)];
-    const told = this.options.timeless ? text.replace(/ \(pid \d+\)| on port \d+|, as it comes: nobody.*$/g, '') : text;
+    const told = this.options.timeless ? text.replace(MOMENTARY, '') : text;
     return wrap([...head, { text: before }, { text: told, style }], this.options.look, TEXT + 2);
   }
 

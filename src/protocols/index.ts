@@ -19,6 +19,9 @@ const LOADERS = {
 
 export const PROTOCOLS = Object.keys(LOADERS);
 
+/** Those that a server can speak that stands alone: a balancer needs others behind it. */
+export const SPOKEN = PROTOCOLS.filter((name) => name !== 'balancer');
+
 /**
  * The card of a protocol, by its name or by the `file:` address of a module that exports one as `card`: a protocol under
  * construction need not be in this list. Undefined when there is no such protocol.

@@ -4,8 +4,8 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { ClientOptions } from '../protocols/shapes.ts';
-import { readSetCookie } from '../wire/http/cookies.ts';
-import { type Header, type HttpMessage, headerOf, type Request, type Response } from '../wire/http.ts';
+import { type GivenCookie, readSetCookie } from '../wire/http/cookies.ts';
+import { type Header, type HttpMessage, halves, headerOf, type Request, type Response } from '../wire/http.ts';
 import { encode, Inbox, type Seen, type Wire } from '../wire/wire.ts';
 import { dialUntilAnswered } from './dial.ts';
 import { patiently } from './patience.ts';
@@ -28,6 +28,8 @@ export interface Asked {
   method: string;
   target: string;
   json?: unknown;
+  /** In place of JSON: any bytes, of which the headers say what they are. */
+  body?: Buffer;
   /** Header lines beside those. */
   headers?: readonly Header[];
   /**
@@ -59,6 +61,8 @@ export function visitor({ host, port, waits, wire, from, introduced }: VisitorOp
   /** The connection, while there is one. */
   let line: Line | undefined;
   const jar = new Map<string, string>();
+  /** Cookies that do not go along with every request, by name: below which path they do. */
+  const paths = new Map<string, string>();
   let dropped: Visitor['dropped'] = [];
 
   async function ask(asked: Asked): Promise<Response> {
@@ -106,7 +110,7 @@ export function visitor({ host, port, waits, wire, from, introduced }: VisitorOp
         // What is said on the way to an answer, such as 100 Continue, is none.
         if (message.type !== 'response' || message.status < 200) continue;
         settle(({ resolve }) => resolve(message));
-        if (headerOf(message, 'connection')?.toLowerCase() === 'close') leave();
+        if (isLast(message)) leave();
       }
       if (!error) return;
       settle(({ reject }) => reject(error));
@@ -125,13 +129,14 @@ export function visitor({ host, port, waits, wire, from, introduced }: VisitorOp
     return own;
   }
 
-  function written({ method, target, json, headers: more = [] }: Asked): Request {
-    const body = Buffer.from(json === undefined ? '' : JSON.stringify(json));
+  function written({ method, target, json, headers: more = [], ...asked }: Asked): Request {
+    const body = asked.body ?? Buffer.from(json === undefined ? '' : JSON.stringify(json));
     const headers: Header[] = [['Host', `${host.includes(':') ? `[${host}]` : host}:${port}`]];
-    if (jar.size > 0) headers.push(['Cookie', [...jar].map((pair) => pair.join('=')).join('; ')]);
+    const cookies = [...jar].filter(([name]) => isBelow(target, paths.get(name)));
+    if (cookies.length > 0) headers.push(['Cookie', cookies.map((pair) => pair.join('=')).join('; ')]);
     headers.push(...more);
     if (json !== undefined) headers.push(['Content-Type', 'application/json']);
-    if (method !== 'GET') headers.push(['Content-Length', String(body.length)]);
+    if (method !== 'GET' || body.length > 0) headers.push(['Content-Length', String(body.length)]);
     return { type: 'request', method, target, version: '1.1', headers, body };
   }
 
@@ -142,7 +147,9 @@ export function visitor({ host, port, waits, wire, from, introduced }: VisitorOp
       if (label.toLowerCase() !== 'set-cookie') continue;
       const cookie = readSetCookie(value);
       const before = jar.get(cookie.name);
-      if (!cookie.isGone) jar.set(cookie.name, cookie.value);
+      if (cookie.path === undefined) paths.delete(cookie.name);
+      else paths.set(cookie.name, cookie.path);
+      if (!isOver(cookie)) jar.set(cookie.name, cookie.value);
       else if (before !== undefined) {
         jar.delete(cookie.name);
         gone.push([cookie.name, before]);
@@ -180,4 +187,22 @@ export function visitor({ host, port, waits, wire, from, introduced }: VisitorOp
       await closed;
     },
   };
+}
+
+/** Whether a cookie that is for a path goes along with a request for this target (RFC 6265 §5.1.4). */
+function isBelow(target: string, path: string | undefined): boolean {
+  if (path === undefined) return true;
+  const [asked] = halves(target, '?');
+  return asked === path || asked.startsWith(path.endsWith('/') ? path : `${path}/`);
+}
+
+/** Whether a cookie is to be dropped, by the clock on the wall where the server names a time. */
+function isOver({ isGone, expires }: GivenCookie): boolean {
+  return isGone || (expires !== undefined && Date.parse(expires) <= Date.now());
+}
+
+/** Whether the server hangs up after this answer (RFC 9112 §9.3). */
+function isLast(response: Response): boolean {
+  const said = headerOf(response, 'connection')?.toLowerCase();
+  return said === 'close' || (response.version === '1.0' && said !== 'keep-alive');
 }

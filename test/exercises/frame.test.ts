@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { COURSE } from '../../demos/exercises/index.ts';
 import { checkServer, type Report } from '../../src/lab/checker.ts';
+import { answers, type Build } from '../../src/lab/exercise.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { COURSE_FOLDER, told } from './course.ts';
 
@@ -14,7 +15,8 @@ let files = 0;
 
 async function exerciseCalled(id: string) {
   const exercise = await COURSE.find((entry) => entry.id === id)?.load();
-  if (!exercise || exercise.kind === 'adversary') throw new Error(`${id} is no exercise with a server to be written`);
+  if (exercise?.kind !== 'feature' && exercise?.kind !== 'nature')
+    throw new Error(`${id} is no exercise with a server to be written`);
   return exercise;
 }
 
@@ -46,7 +48,10 @@ describe.each([
   test('one that throws is told what it printed', async () => {
     const report = await checked(id, "throw new Error('no such thing');");
     expect(report.failure?.check.id).toBe('listens');
-    expect(told(report).join('\n')).toMatch(/your server │ .*Error: no such thing/);
+    expect(told(report).join('\n')).toMatch(/^── before the story begins[\s\S]*your server │ .*Error: no such thing/);
+    expect(report.failure?.finding.found).toMatch(
+      /^“node server-\d+\.mjs” ended before it listened on PORT \(exit code 1\)$/,
+    );
   });
 
   test('silence is unknown, and not a pass', async () => {
@@ -115,6 +120,32 @@ test('what it prints is shown, marked and drawn', async () => {
     `${UDP}console.log('\\u001b[31mhello');\ndgram.createSocket('udp4').bind(PORT, HOST);`,
   );
   expect(told(report)).toContain('  your server │ \\x1b[31mhello');
+});
+
+test('what an exercise gives its servers is in their environment, in every life and every instance', async () => {
+  const exercise: Build = {
+    ...(await exerciseCalled('echo')),
+    env: { SECRET: 'tell nobody' },
+    arms: { kill: { is: 'kill', at: { after: 1 } }, swap: { is: 'swap', at: { after: 1 } } },
+    checks: ['control', 'kill', 'swap'].map((arm) => ({
+      id: arm,
+      stage: 'survives',
+      arm,
+      sentence: 'The secret is known.',
+      cite: 'none',
+      look: answers(2, '"tell nobody"', 'what the environment says'),
+      ask: 'Is it?',
+      hint: 'It is.',
+    })),
+  };
+  writeFileSync(
+    join(folder.path, 'secret.mjs'),
+    `${UDP}const socket = dgram.createSocket('udp4').bind(PORT, HOST);
+socket.on('message', (_bytes, from) => socket.send(process.env.SECRET, from.port, from.address));`,
+  );
+  const report = await checkServer(exercise, { seed: 1, cwd: folder.path, command: [process.execPath, 'secret.mjs'] });
+  expect(report.failure?.finding).toBeUndefined();
+  expect(report.held.map(({ id }) => id)).toEqual(expect.arrayContaining(['control', 'kill', 'swap']));
 });
 
 test('the same server is told the same, fifty times', async () => {

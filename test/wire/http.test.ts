@@ -197,6 +197,15 @@ test('a cookie is found by its whole name, and kept until it is dropped', () => 
   expect(cookieOf(request, 'sess')).toBeUndefined();
   expect(cookieOf({ headers: [] }, 'session')).toBeUndefined();
   expect(readSetCookie(setCookie('a', 'b', { secure: true }))).toEqual({ name: 'a', value: 'b', isGone: false });
+  expect(readSetCookie('a=b; Path=/c; HttpOnly')).toEqual({ name: 'a', value: 'b', isGone: false, path: '/c' });
+  expect(readSetCookie('a=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT')).toEqual({
+    name: 'a',
+    value: '',
+    isGone: false,
+    expires: 'Thu, 01 Jan 1970 00:00:00 GMT',
+  });
+  // What Max-Age says goes first.
+  expect(readSetCookie('a=b; Max-Age=9; Expires=Thu, 01 Jan 1970 00:00:00 GMT').expires).toBeUndefined();
   expect(readSetCookie(setCookie('a', '', { maxAge: 0 }))).toEqual({ name: 'a', value: '', isGone: true });
 });
 

@@ -1,15 +1,16 @@
 // Checking one exercise: the server is started as its learner says, and what came of it is told.
 
+import { join } from 'node:path';
 import type { Entry } from '../../../demos/exercises/index.ts';
 import { type CheckOptions, checkServer, tryCuts } from '../../lab/checker.ts';
 import type { Adversary, Build } from '../../lab/exercise.ts';
 import type { Cut } from '../../lab/story.ts';
 import { attemptLines, reportLines } from '../../log/exercise.ts';
-import type { Line } from '../../log/text.ts';
+import { type Line, wrap } from '../../log/text.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import type { Screen } from '../screen.ts';
 import { typed } from '../typed.ts';
-import { type Folder, nextAfter, SERVER } from './folder.ts';
+import { COURSE_FOLDER, type Folder, nextAfter, SERVER } from './folder.ts';
 
 export interface Asked {
   folder: Folder;
@@ -17,6 +18,9 @@ export interface Asked {
   out: Screen;
   /** The server's command, from now on. */
   command?: readonly string[] | undefined;
+  /** For a log with blanks: what belongs there, and whether a person can be asked. */
+  answers?: string[] | undefined;
+  prompts?: boolean | undefined;
   /** For an adversary: where to cut. */
   cut?: string | undefined;
   at?: number | undefined;
@@ -31,10 +35,16 @@ export function commandIn({ given }: Folder, command: string): string {
 export async function checkOne(entry: Entry, asked: Asked): Promise<number> {
   const { folder, out, seed } = asked;
   const { id } = entry;
+  const exercise = await entry.load();
   if (!folder.isBegun(id))
     throw new UsageError(
       `nothing of ${id} is in ${folder.path}. Type: amnesia exercise start ${id}${folder.given === undefined ? '' : ` --dir ${folder.given}`}`,
     );
+  if (exercise.kind === 'read') {
+    const code = await (await import('./read.ts')).readLog(entry, exercise, asked);
+    return code === EXIT.asClaimed ? passed(entry, folder, out) : code;
+  }
+  if (exercise.kind === 'adversary') return attack(entry, exercise, asked);
   if (asked.command) folder.note(id, { command: asked.command });
   const own = folder.standing(id).command;
   const options: CheckOptions = {
@@ -45,8 +55,6 @@ export async function checkOne(entry: Entry, asked: Asked): Promise<number> {
   };
   // What is started by a command of its own may be any file in there.
   const file = own ? `${folder.show(id)}: ${own.join(' ')}` : folder.show(id, SERVER);
-  const exercise = await entry.load();
-  if (exercise.kind === 'adversary') return attack(entry, exercise, options, asked, file);
   return build(entry, exercise, options, asked, file);
 }
 
@@ -70,11 +78,19 @@ async function build(
 async function attack(
   entry: Entry,
   exercise: Adversary,
-  options: CheckOptions,
-  { folder, out, cut, at }: Asked,
-  file: string,
+  { folder, out, seed, cut, at, command }: Asked,
 ): Promise<number> {
   const { id } = entry;
+  if (command)
+    throw new UsageError(`the server of ${id} is given, and not written. Type: amnesia exercise check ${id}`);
+  // The server that was given, whatever has become of the learner's copy: it is for reading.
+  const options: CheckOptions = {
+    seed,
+    command: [process.execPath, join(COURSE_FOLDER, id, 'starter.mjs')],
+    cwd: folder.of(id),
+    progress: (doing) => out.progress(`${id}: ${doing}…`),
+  };
+  const file = folder.show(id, SERVER);
   const example = `check ${id} --cut ${exercise.cuts[0]} --at 1`;
   const last = exercise.steps.length - 1;
   if (cut === undefined || at === undefined) {
@@ -99,7 +115,7 @@ async function attack(
   out.print(...attemptLines(attempt, file, out.look));
   const { verdict } = attempt.judgement;
   if (verdict === 'lost' || verdict === 'broken') {
-    out.print([], [{ text: `  ${exercise.because}` }]);
+    out.print([], ...wrap([{ text: `  ${exercise.because}` }], out.look, 2));
     return passed(entry, folder, out);
   }
   out.print(next(commandIn(folder, `hint ${id}`)));

@@ -48,8 +48,8 @@ export interface Folder {
   note(id: string, change: Partial<Standing>): void;
   /** Writes problem and starter, if they are not there, and makes it the current one. Says whether there was anything to write. */
   begin(id: string): boolean;
-  /** Puts the starter back. Returns what the server that was there is called now. */
-  reset(id: string): string;
+  /** Puts the starter back, and starts it as it was started at first. Returns what the server that was there is called now; undefined where there is no starter. */
+  reset(id: string): string | undefined;
   /** A path in the folder of an exercise, as a person would type it from here. */
   show(id: string, file?: string): string;
   /** The folder of an exercise. */
@@ -92,7 +92,9 @@ export function folderAt(given: string | undefined): Folder {
   }
 
   function starter(id: string): void {
-    writeFileSync(join(of(id), SERVER), readFileSync(join(COURSE_FOLDER, id, 'starter.mjs')));
+    const from = join(COURSE_FOLDER, id, 'starter.mjs');
+    // Where only a log is read there is none.
+    if (existsSync(from)) writeFileSync(join(of(id), SERVER), readFileSync(from));
   }
 
   return {
@@ -121,12 +123,16 @@ export function folderAt(given: string | undefined): Folder {
       return isNew;
     },
     reset(id) {
+      if (!existsSync(join(COURSE_FOLDER, id, 'starter.mjs'))) return undefined;
       let number = 1;
       while (existsSync(join(of(id), `${SERVER}.${number}`))) number++;
       const kept = `${SERVER}.${number}`;
       const own = join(of(id), SERVER);
       if (existsSync(own)) renameSync(own, join(of(id), kept));
       starter(id);
+      const { command: _theirs, ...rest } = standing(id);
+      const now = progress();
+      keep({ ...now, exercises: { ...now.exercises, [id]: rest } });
       return kept;
     },
     show: (id, name = '') => relative(process.cwd(), join(of(id), name)) || '.',

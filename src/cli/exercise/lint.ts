@@ -4,8 +4,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { COURSE, type Entry } from '../../../demos/exercises/index.ts';
 import { type CheckOptions, checkServer, checksOf, type Report, tryCuts } from '../../lab/checker.ts';
-import type { Adversary, Build, Check, Exercise } from '../../lab/exercise.ts';
+import type { Adversary, Build, Exercise } from '../../lab/exercise.ts';
+import { letterOf, playReading, type Reading } from '../../lab/reading.ts';
 import type { Cut } from '../../lab/story.ts';
+import { COMMANDS } from '../commands.ts';
+import { ACTIONS } from '../exercise.ts';
 
 /** What marks a gap in a skeleton. */
 export const GAP = 'FILL IN';
@@ -28,11 +31,12 @@ export interface LintOptions {
 }
 
 /** Everything that an exercise lacks, in sentences; nothing when it is finished. */
-export async function gapsOf(entry: Entry, exercise: Exercise, options: LintOptions): Promise<string[]> {
+export async function gapsOf(entry: Entry, exercise: Exercise | Reading, options: LintOptions): Promise<string[]> {
   const own = join(options.course, entry.id);
   const gaps = textGaps(entry, exercise, own);
   // What is not there cannot be played.
   if (gaps.length > 0) return gaps;
+  if (exercise.kind === 'read') return blankGaps(exercise, options);
   return exercise.kind === 'adversary' ? placeGaps(exercise, own, options) : serverGaps(exercise, own, options);
 }
 
@@ -57,33 +61,58 @@ export function commandsIn(text: string): string[] {
 }
 
 /** What is wrong with how it is written. */
-function textGaps({ id, title, teaches }: Entry, exercise: Exercise, own: string): string[] {
-  const wrong = exercise.kind === 'adversary' ? [] : Object.keys(exercise.wrong).map((name) => `wrong/${name}.mjs`);
-  const solution = exercise.kind === 'adversary' ? [] : ['solution.mjs'];
-  const files = ['problem.md', 'starter.mjs', ...solution, ...wrong];
+function textGaps({ id, title, teaches }: Entry, exercise: Exercise | Reading, own: string): string[] {
+  const files = ['problem.md', ...serversOf(exercise).map((name) => `${name}.mjs`)];
   const there = files.filter((name) => existsSync(join(own, name)));
-  const texts: [string, string][] = exercise.hints.map((hint, index) => [`hint ${index + 1}`, hint]);
-  if (exercise.kind === 'adversary') texts.push(['because', exercise.because]);
-  else for (const check of exercise.checks) texts.push(...textsOf(check));
+  const texts = [...exercise.hints.map((hint, index): Text => [`hint ${index + 1}`, hint]), ...textsOf(exercise)];
   return [
     ...(exercise.id === id ? [] : [`its folder and its entry are called ${id}, and it calls itself ${exercise.id}`]),
     ...(title === '' || teaches === '' ? ['its title or what it teaches is empty'] : []),
     ...files.filter((name) => !there.includes(name)).map((name) => `${name} is not there`),
-    ...(exercise.kind === 'adversary' ? [] : formGaps(exercise, own)),
+    ...(exercise.kind === 'feature' || exercise.kind === 'nature' ? formGaps(exercise, own) : []),
     ...texts.filter(([, text]) => text.trim().length < SHORT).map(([what]) => `${what} says next to nothing`),
     ...texts.filter(([, text]) => text.includes(GAP)).map(([what]) => `${what} is still to be written`),
+    ...texts.flatMap(([what, text]) => commandGaps(what, text)),
     ...there.flatMap((name) => fileGaps(name, readFileSync(join(own, name), 'utf8'))),
   ];
 }
 
-function textsOf({ id, sentence, cite, ask, hint }: Check): [string, string][] {
-  return [
+/** The servers that belong to an exercise, without their endings. */
+function serversOf(exercise: Exercise | Reading): string[] {
+  if (exercise.kind === 'read') return [];
+  if (exercise.kind === 'adversary') return ['starter'];
+  return ['starter', 'solution', ...Object.keys(exercise.wrong).map((name) => `wrong/${name}`)];
+}
+
+/** A text that learners read, and where it stands. */
+type Text = [what: string, text: string];
+
+function textsOf(exercise: Exercise | Reading): Text[] {
+  if (exercise.kind === 'adversary') return [['because', exercise.because]];
+  if (exercise.kind === 'read')
+    return exercise.blanks.flatMap(({ ask, hint }, index): Text[] => [
+      [`the question of blank ${letterOf(index)}`, ask],
+      [`the hint of blank ${letterOf(index)}`, hint],
+    ]);
+  return exercise.checks.flatMap(({ id, sentence, cite, ask, hint }): Text[] => [
     [`the sentence of ${id}`, sentence],
     [`the hint of ${id}`, hint],
     [`the question of ${id}`, ask],
     // A clause may be short, and must be there.
     [`the clause of ${id}`, cite.padEnd(cite === '' ? 0 : SHORT, '.')],
-  ];
+  ]);
+}
+
+/** Commands in a text that nobody could type. */
+function commandGaps(what: string, text: string): string[] {
+  return commandsIn(text).flatMap((command) => {
+    const [first = '', second = '', third] = command.split(' ');
+    const isThere = first.startsWith('-') || COMMANDS.includes(first);
+    const isKnown = first !== 'exercise' || second === '' || ACTIONS.some((each) => each === second);
+    const isMeant =
+      first !== 'exercise' || third === undefined || /^-|^my-/.test(third) || COURSE.some(({ id }) => id === third);
+    return isThere && isKnown && isMeant ? [] : [`${what} names the command amnesia ${command}, and there is none`];
+  });
 }
 
 /** Checks, arms and wrong servers that do not fit together. */
@@ -114,6 +143,7 @@ function fileGaps(name: string, text: string): string[] {
     .flatMap((line, index) => (line.includes(GAP) ? [`${name}:${index + 1} is still to be written`] : []));
   if (name === 'problem.md') {
     const missing = HEADINGS.filter((heading) => !text.includes(`\n## ${heading}\n`));
+    gaps.push(...commandGaps(name, text));
     return [...gaps, ...missing.map((heading) => `problem.md has no part “${heading}”`)];
   }
   // A server is copied into a folder where nothing else is.
@@ -174,6 +204,22 @@ async function placeGaps(exercise: Adversary, cwd: string, { progress }: LintOpt
     if (verdict === 'unknown') gaps.push(`${place} shows nothing: ${because}`);
     else if (isMeant !== (verdict === 'lost' || verdict === 'broken'))
       gaps.push(`${place} is ${isMeant ? '' : 'not '}to break it, and it is ${verdict}: ${because}`);
+  }
+  return gaps;
+}
+
+/** Whether every blank has its place, and is worth asking for. */
+async function blankGaps(reading: Reading, { progress }: LintOptions): Promise<string[]> {
+  progress?.('the log');
+  const gaps = reading.blanks.length < 3 ? ['it has fewer than three blanks'] : [];
+  try {
+    for (const seed of SEEDS) {
+      const { found } = await playReading(reading, seed);
+      const same = found.every(({ right }) => right[0] === found[0]?.right[0]);
+      if (same) gaps.push('the same belongs in every blank');
+    }
+  } catch (error) {
+    gaps.push((error as Error).message);
   }
   return gaps;
 }

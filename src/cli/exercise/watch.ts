@@ -1,6 +1,6 @@
 // Watching one exercise while its learner writes: what is saved is checked again, and a key is enough for the rest.
 
-import { watch as watchFolder } from 'node:fs';
+import { readdirSync, watch as watchFolder } from 'node:fs';
 import type { Entry } from '../../../demos/exercises/index.ts';
 import { untilStopped } from '../running.ts';
 import { type Asked, checkOne } from './check.ts';
@@ -15,7 +15,7 @@ export interface Acts {
   hint(at: Entry): Promise<number>;
   reset(at: Entry): number;
   /** Begins the exercise that follows, and returns it. */
-  next(at: Entry): Entry;
+  next(at: Entry): Promise<Entry>;
 }
 
 /** Checks now and after each save, until somebody quits. Resolves to the exit code of the last check. */
@@ -27,6 +27,9 @@ export async function watch(first: Entry, asked: Asked, acts: Acts): Promise<num
   /** The check that is going on; what is saved meanwhile is checked after it. */
   let going: Promise<void> | undefined;
   let isAskedAgain = false;
+  /** What was there when a check began, and what has come about during one: that is the server's, and nobody has saved it. */
+  let before = new Set<string>();
+  const made = new Set<string>();
   let stop = () => {};
 
   const check = () => {
@@ -37,6 +40,7 @@ export async function watch(first: Entry, asked: Asked, acts: Acts): Promise<num
     going = (async () => {
       do {
         isAskedAgain = false;
+        before = new Set(readdirSync(folder.of(entry.id)));
         clear();
         code = await checkOne(entry, asked);
         keys();
@@ -52,8 +56,11 @@ export async function watch(first: Entry, asked: Asked, acts: Acts): Promise<num
 
   const look = () => {
     stop();
+    made.clear();
     let timer: NodeJS.Timeout | undefined;
-    const watcher = watchFolder(folder.of(entry.id), () => {
+    const watcher = watchFolder(folder.of(entry.id), (_event, name) => {
+      if (going && name !== null && !before.has(name)) made.add(name);
+      if (name !== null && made.has(name)) return;
       clearTimeout(timer);
       timer = setTimeout(check, SETTLED);
     });
@@ -87,7 +94,7 @@ export async function watch(first: Entry, asked: Asked, acts: Acts): Promise<num
         n: async () => {
           await going;
           clear();
-          entry = acts.next(entry);
+          entry = await acts.next(entry);
           look();
           keys();
         },

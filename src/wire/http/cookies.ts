@@ -35,12 +35,36 @@ export function cookieOf({ headers }: { readonly headers: readonly Header[] }, n
   return undefined;
 }
 
-/** What a client keeps of a `Set-Cookie` value: its name, its value, and whether it is to be dropped. */
-export function readSetCookie(value: string): { name: string; value: string; isGone: boolean } {
+/** What a client keeps of a `Set-Cookie` value. */
+export interface GivenCookie {
+  name: string;
+  value: string;
+  /** It is to be dropped, by its Max-Age. */
+  isGone: boolean;
+  /** The path below which it goes along with requests, where the server names one. */
+  path?: string;
+  /** The end of its life as it is written, where there is no Max-Age, which goes first (RFC 6265 §4.1.2.2). */
+  expires?: string;
+}
+
+export function readSetCookie(value: string): GivenCookie {
   const [pair = '', ...attributes] = value.split(';');
   const [name, content = ''] = halves(pair, '=');
-  const isGone = attributes.some((each) => /^\s*max-age\s*=\s*(0|-\d+)\s*$/i.test(each));
-  return { name: name.trim(), value: content.trim(), isGone };
+  const said = new Map(
+    attributes.map((each) => {
+      const [word, text = ''] = halves(each, '=');
+      return [word.trim().toLowerCase(), text.trim()];
+    }),
+  );
+  const age = said.get('max-age');
+  const [path, expires] = [said.get('path'), age === undefined ? said.get('expires') : undefined];
+  return {
+    name: name.trim(),
+    value: content.trim(),
+    isGone: age !== undefined && /^(0|-\d+)$/.test(age),
+    ...(path?.startsWith('/') && path !== '/' ? { path } : {}),
+    ...(expires === undefined ? {} : { expires }),
+  };
 }
 
 /** Names the bytes of a `Cookie` value: `session=…; theme=dark`. */
