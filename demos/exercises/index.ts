@@ -99,6 +99,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./two-servers/index.ts')).exercise,
   },
   {
+    id: 'logged-out',
+    title: 'Logged out, or not',
+    teaches: 'what is remembered in two places is forgotten in two ways: a cut for each of them',
+    load: async () => (await import('./logged-out/index.ts')).exercise,
+  },
+  {
     id: 'idempotent-order',
     title: 'An order, once',
     teaches: 'a key must be written down together with what it stands for, before the answer leaves',

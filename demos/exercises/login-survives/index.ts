@@ -3,61 +3,7 @@
 import type { Build, Check } from '../../../src/lab/exercise.ts';
 import { answers, survived } from '../../../src/lab/exercise.ts';
 import { card } from '../../../src/protocols/http/index.ts';
-import { wire } from '../../../src/protocols/http/wire.ts';
-import type { Client, ClientOptions } from '../../../src/protocols/shapes.ts';
-import { visitor } from '../../../src/sockets/visitor.ts';
-import type { HttpMessage } from '../../../src/wire/http.ts';
-import type { Wire } from '../../../src/wire/wire.ts';
-import { inWords, shown } from '../answer.ts';
-
-interface Guest extends Client {
-  login(user: string, password: string): Promise<string>;
-  profile(): Promise<string>;
-  logout(): Promise<string>;
-  /** Somebody else asks who they are, with this for a session. */
-  stranger(session: string): Promise<string>;
-  /** The same with the cookie that was given at the login. */
-  copy(): Promise<string>;
-}
-
-async function connect({ host, port, waits, introduce }: ClientOptions): Promise<Guest> {
-  const visit = (introduced?: Parameters<typeof visitor>[0]['introduced']) =>
-    visitor({ host, port, waits, wire: wire as Wire<HttpMessage>, ...(introduced ? { introduced } : {}) });
-  const guest = visit();
-  /** Made when it was given: a log-out may take it from the jar. */
-  let copied = '';
-
-  async function asStranger(session: string): Promise<string> {
-    const other = visit(({ localAddress, localPort }) => introduce?.(`${localAddress}:${localPort}`, 'stranger'));
-    other.jar.set('session', session);
-    try {
-      return inWords(await other.ask({ method: 'GET', target: '/profile' }), ({ user }) => `let in as ${shown(user)}`);
-    } finally {
-      await other.close();
-    }
-  }
-
-  return {
-    async login(user, password) {
-      // Logged in twice is logged in.
-      const answer = await guest.ask({ method: 'POST', target: '/login', json: { user, password }, again: true });
-      return inWords(answer, (json) => {
-        copied = guest.jar.get('session') ?? '';
-        if (copied === '') throw new Error('the answer brings no cookie named session');
-        return `hello ${shown(json.user)}`;
-      });
-    },
-    profile: async () =>
-      inWords(await guest.ask({ method: 'GET', target: '/profile' }), ({ user }) => `you are ${shown(user)}`),
-    logout: async () => inWords(await guest.ask({ method: 'POST', target: '/logout', again: true }), () => 'good-bye'),
-    stranger: asStranger,
-    copy: () => asStranger(copied),
-    facts: (): Record<string, string> =>
-      guest.jar.has('session') ? { 'cookie[session]': 'the name that I was given' } : {},
-    move: () => guest.reset(),
-    close: () => guest.close(),
-  };
-}
+import { type Guest, guestWith } from '../guest.ts';
 
 const [LOGIN, GUESS, PROFILE, COPY] = [1, 2, 3, 5];
 const TURNED_AWAY = 'refused with 401';
@@ -73,13 +19,13 @@ export const exercise: Build<Guest> = {
   kind: 'nature',
   cites: 'RFC 6265 and RFC 9110',
   card,
-  connect,
+  connect: guestWith('session'),
   steps: [
     { name: 'ann logs in', act: (client) => client.login('ann', 'correct horse') },
     { name: 'a stranger comes with a cookie made up: session=1', act: (client) => client.stranger('1') },
     { name: 'ann asks who she is', act: (client) => client.profile() },
     { name: 'ann logs out', act: (client) => client.logout() },
-    { name: 'a stranger comes with a copy of her cookie', act: (client) => client.copy() },
+    { name: 'a stranger comes with a copy of her cookie', act: (client) => client.stranger(client.given()) },
   ],
   arms: {
     kill: { is: 'kill', at: { after: 2 } },

@@ -4,21 +4,8 @@ import { createHmac } from 'node:crypto';
 import type { Build } from '../../../src/lab/exercise.ts';
 import { answers, survived } from '../../../src/lab/exercise.ts';
 import { card } from '../../../src/protocols/http/index.ts';
-import { wire } from '../../../src/protocols/http/wire.ts';
-import type { Client, ClientOptions } from '../../../src/protocols/shapes.ts';
-import { visitor } from '../../../src/sockets/visitor.ts';
-import type { HttpMessage } from '../../../src/wire/http.ts';
-import type { Wire } from '../../../src/wire/wire.ts';
-import { inWords, shown } from '../answer.ts';
-
-interface Bearer extends Client {
-  login(user: string, password: string): Promise<string>;
-  profile(): Promise<string>;
-  /** Somebody else asks who they are, with this token. */
-  stranger(token: string): Promise<string>;
-  /** The token that was given at the login. */
-  given(): string;
-}
+import type { ClientOptions } from '../../../src/protocols/shapes.ts';
+import { type Guest, guestWith } from '../guest.ts';
 
 /** What all servers share; this client as well, since it speaks for one of them. */
 const SECRET = 'a secret that the servers share, and the client does not know';
@@ -26,37 +13,17 @@ const SECRET = 'a secret that the servers share, and the client does not know';
 /** Seconds since 1970: in 2001, and in 2100. */
 const [PAST, FUTURE] = [1_000_000_000, 4_102_444_800];
 
-async function connect({ host, port, waits, introduce }: ClientOptions): Promise<Bearer> {
-  const visit = (introduced?: Parameters<typeof visitor>[0]['introduced']) =>
-    visitor({ host, port, waits, wire: wire as Wire<HttpMessage>, ...(introduced ? { introduced } : {}) });
-  const bearer = visit();
+async function connect(options: ClientOptions): Promise<Guest> {
+  const guest = await guestWith('token')(options);
   return {
+    ...guest,
     async login(user, password) {
-      // Logged in twice is logged in.
-      const answer = await bearer.ask({ method: 'POST', target: '/login', json: { user, password }, again: true });
-      return inWords(answer, (json) => {
-        const token = bearer.jar.get('token');
-        if (token === undefined) throw new Error('the answer brings no cookie named token');
-        const ends = token.split('.').length !== 3 || typeof claimsIn(token).exp === 'number';
-        return `hello ${shown(json.user)}${ends ? '' : ', with a token that never ends'}`;
-      });
+      const said = await guest.login(user, password);
+      const token = guest.given();
+      // What has no three parts is none yet, and may be a name of something that ends.
+      const ends = token.split('.').length !== 3 || typeof claimsIn(token).exp === 'number';
+      return ends ? said : `${said}, with a token that never ends`;
     },
-    profile: async () =>
-      inWords(await bearer.ask({ method: 'GET', target: '/profile' }), ({ user }) => `you are ${shown(user)}`),
-    async stranger(token) {
-      const other = visit(({ localAddress, localPort }) => introduce?.(`${localAddress}:${localPort}`, 'stranger'));
-      other.jar.set('token', token);
-      try {
-        const answer = await other.ask({ method: 'GET', target: '/profile' });
-        return inWords(answer, ({ user }) => `let in as ${shown(user)}`);
-      } finally {
-        await other.close();
-      }
-    },
-    given: () => bearer.jar.get('token') ?? '',
-    facts: (): Record<string, string> => (bearer.jar.has('token') ? { 'cookie[token]': 'who I am, signed' } : {}),
-    move: () => bearer.reset(),
-    close: () => bearer.close(),
   };
 }
 
@@ -90,7 +57,7 @@ const unsigned = () => `${encoded({ alg: 'none', typ: 'JWT' })}.${encoded({ sub:
 const [LOGIN, PROFILE, CHANGED, UNSIGNED, EXPIRED, ELSEWHERE] = [1, 2, 3, 4, 5, 6];
 const TURNED_AWAY = 'refused with 401';
 
-export const exercise: Build<Bearer> = {
+export const exercise: Build<Guest> = {
   id: 'two-servers',
   kind: 'nature',
   cites: 'RFC 7519 and RFC 8725',
