@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { COURSE } from '../demos/exercises/index.ts';
 import { SYLLABUS } from '../demos/index.ts';
 import { record } from '../src/capture/records.ts';
 import { derive } from '../src/lab/litmus.ts';
@@ -29,6 +30,14 @@ test('its matrix is the one that the claims make, and the claims are what the li
   );
   const shown = /<!-- matrix -->\n(.*)\n<!-- \/matrix -->/s.exec(readme)?.[1];
   expect(shown).toBe(matrixMarkdown(rows));
+});
+
+test('its course is the course', async () => {
+  const rows = await Promise.all(
+    COURSE.map(async ({ id, teaches, load }) => `| \`${id}\` | ${(await load()).kind} | ${teaches} |`),
+  );
+  const shown = /<!-- course -->\n(.*)\n<!-- \/course -->/s.exec(readme)?.[1];
+  expect(shown?.split('\n').slice(2)).toEqual(rows);
 });
 
 test('its excerpt is what the demo prints, but for times, process numbers and ports', async () => {
