@@ -2,7 +2,6 @@
 // resolves to what came.
 
 import type { Socket } from 'node:net';
-import { pathOf } from '../../src/bounds/paths.ts';
 import { type Message, NO_PROPERTIES, type Of, type QoS, wire } from '../../src/protocols/mqtt/wire.ts';
 import type { Client, ClientOptions } from '../../src/protocols/shapes.ts';
 import { dialUntilAnswered } from '../../src/sockets/dial.ts';
@@ -50,7 +49,7 @@ export async function connect(options: ClientOptions): Promise<Talker> {
 
   async function dial(name: string, clean: boolean): Promise<Of<'CONNACK'>> {
     const socket = await dialUntilAnswered(options, ({ localAddress, localPort }) =>
-      options.introduce?.(pathOf(localAddress, localPort), name),
+      options.introduce?.(`${localAddress}:${localPort}`, name),
     );
     const line: Line = { socket, clean, letters: [], answers: [], waiting: undefined };
     lines.set(name, line);
