@@ -161,9 +161,10 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
   return { play: async (name: string) => (await armOf(name)).run };
 }
 
-/** What is said of an end, without the port of this run and the path of this machine's Node. */
+/** What is said of an end, without the port of this run, the path of this machine's Node, and what is shown beside it. */
 function withoutMoment(text: string): string {
-  return text.replace(/ port \d+/g, ' PORT').replaceAll(process.execPath, 'node');
+  const own = text.replace(/; it printed last: .*?(?=\. A server that is to come back|$)/s, '');
+  return own.replace(/ port \d+/g, ' PORT').replaceAll(process.execPath, 'node');
 }
 
 /** How many steps were answered before one was not: what the control arm did not answer would only be waited for once more. */

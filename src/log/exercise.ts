@@ -28,7 +28,9 @@ export function reportLines({ held, failure, verdict }: Report, file: string, lo
   const { check, finding, run } = failure;
   const told = upTo(run.entries, finding.row);
   const arm = run.entries.find((entry) => entry.is === 'arm');
-  lines.push(heading(`${ARMS[run.name] ?? (arm?.is === 'arm' ? armInWords(arm) : run.name)}: the story so far`, look));
+  const name = ARMS[run.name] ?? (arm?.is === 'arm' ? armInWords(arm) : run.name);
+  const isBegun = run.entries.some((entry) => entry.is === 'life');
+  lines.push(heading(isBegun ? `${name}: the story so far` : 'before the story begins', look));
   lines.push(...storyLines(told, look));
   lines.push(...caretLines(told.at(-1), finding, look));
   lines.push(...printedLines(run.printed, look), []);

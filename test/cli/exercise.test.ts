@@ -152,6 +152,8 @@ test('a server in another language is started by its command, now and from then 
   expect(first.code, first.out).toBe(0);
   expect(first.out).toContain(`: ${python} server.py`);
   expect((await kim.types('check')).code).toBe(0);
+  await kim.types('reset');
+  expect((await kim.types('check')).out).toContain('not yet (right)');
 });
 
 test('in a terminal what is saved is checked again, and a key is enough for the rest', async (context) => {

@@ -10,6 +10,9 @@ import type { Report } from '../../src/lab/checker.ts';
 import { reportLines } from '../../src/log/exercise.ts';
 import { paint } from '../../src/log/text.ts';
 
+/** Each of its servers is started a few times, in milliseconds. */
+const LONG = 150_000;
+
 export const COURSE_FOLDER = fileURLToPath(new URL('../../demos/exercises/', import.meta.url));
 
 /** A report as a terminal of 80 columns shows it. */
@@ -33,14 +36,18 @@ function golden(name: string, lines: string[]): void {
 /** Every `of`-th exercise from `first` on: a file of tests has one worker, and the course is long. */
 export function holdToLint(first: number, of: number): void {
   describe.each(COURSE.filter((_entry, index) => index % of === first))('$id', (entry) => {
-    test('lacks nothing, and its wrong servers are told what they are', async () => {
-      const reports = new Map<string, Report>();
-      const gaps = await gapsOf(entry, await entry.load(), {
-        course: COURSE_FOLDER,
-        told: (server, report) => reports.set(server.replace('/', '-'), report),
-      });
-      expect(gaps).toEqual([]);
-      for (const [server, report] of reports) golden(`${entry.id}-${server}`, told(report));
-    });
+    test(
+      'lacks nothing, and its wrong servers are told what they are',
+      async () => {
+        const reports = new Map<string, Report>();
+        const gaps = await gapsOf(entry, await entry.load(), {
+          course: COURSE_FOLDER,
+          told: (server, report) => reports.set(server.replace('/', '-'), report),
+        });
+        expect(gaps).toEqual([]);
+        for (const [server, report] of reports) golden(`${entry.id}-${server}`, told(report));
+      },
+      LONG,
+    );
   });
 }

@@ -48,7 +48,10 @@ describe.each([
   test('one that throws is told what it printed', async () => {
     const report = await checked(id, "throw new Error('no such thing');");
     expect(report.failure?.check.id).toBe('listens');
-    expect(told(report).join('\n')).toMatch(/your server │ .*Error: no such thing/);
+    expect(told(report).join('\n')).toMatch(/^── before the story begins[\s\S]*your server │ .*Error: no such thing/);
+    expect(report.failure?.finding.found).toMatch(
+      /^“node server-\d+\.mjs” ended before it listened on PORT \(exit code 1\)$/,
+    );
   });
 
   test('silence is unknown, and not a pass', async () => {

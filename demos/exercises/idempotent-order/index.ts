@@ -129,7 +129,6 @@ export const exercise: Build<Customer> = {
     'by-item': 'another',
     'any-request': 'reuse',
     'keys-in-memory': 'kill',
-    'no-item-beside': 'kill',
     overwrites: 'kill-late',
   },
 };

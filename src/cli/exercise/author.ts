@@ -50,7 +50,8 @@ export function write(id: string | undefined, out: Screen): number {
   return EXIT.asClaimed;
 }
 
-function skeleton(id: string): Record<string, string> {
+/** The files of a new exercise, by name. */
+export function skeleton(id: string): Record<string, string> {
   const server = (what: string) => `// ${GAP}: ${what}
 
 import net from 'node:net';

@@ -48,7 +48,7 @@ export interface Folder {
   note(id: string, change: Partial<Standing>): void;
   /** Writes problem and starter, if they are not there, and makes it the current one. Says whether there was anything to write. */
   begin(id: string): boolean;
-  /** Puts the starter back. Returns what the server that was there is called now; undefined where there is no starter. */
+  /** Puts the starter back, and starts it as it was started at first. Returns what the server that was there is called now; undefined where there is no starter. */
   reset(id: string): string | undefined;
   /** A path in the folder of an exercise, as a person would type it from here. */
   show(id: string, file?: string): string;
@@ -130,6 +130,9 @@ export function folderAt(given: string | undefined): Folder {
       const own = join(of(id), SERVER);
       if (existsSync(own)) renameSync(own, join(of(id), kept));
       starter(id);
+      const { command: _theirs, ...rest } = standing(id);
+      const now = progress();
+      keep({ ...now, exercises: { ...now.exercises, [id]: rest } });
       return kept;
     },
     show: (id, name = '') => relative(process.cwd(), join(of(id), name)) || '.',
