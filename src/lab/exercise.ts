@@ -41,7 +41,7 @@ export interface Build<C extends Client = Client> extends About<C> {
   arms: Readonly<Record<string, Cut>>;
   /** In the order in which to make them within their stage. The frame's own come before them (src/lab/checker.ts). */
   checks: readonly Check[];
-  /** Servers in the folder `wrong`, by the check that must catch each. */
+  /** Wrong servers, by the check that must catch each: in the folder `wrong`, each as its difference to the solution (`diff -u`). */
   wrong: Readonly<Record<string, string>>;
 }
 

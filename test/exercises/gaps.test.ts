@@ -77,14 +77,14 @@ describe('how it is written', () => {
     [
       'a server belongs to nothing',
       written,
-      (own) => writeFileSync(join(own, 'wrong/more.mjs'), ''),
-      'wrong/more.mjs belongs to no check',
+      (own) => writeFileSync(join(own, 'wrong/more.diff'), ''),
+      'wrong/more.diff belongs to no check',
     ],
     [
       'a check is not there',
       { ...written, wrong: { ...wrong, text: 'nothing' } },
       undefined,
-      'wrong/text.mjs is to be caught by nothing, and there is no such check',
+      'wrong/text.diff is to be caught by nothing, and there is no such check',
     ],
     ['one wrong server', { ...written, wrong: { text: 'same' } }, undefined, 'it needs two wrong servers at least'],
     [
@@ -135,22 +135,28 @@ describe('how it is written', () => {
 });
 
 describe('how its servers fare', () => {
-  const solution = (own: string) => readFileSync(join(own, 'solution.mjs'));
-
-  test('a starter that passes, a solution that does not, a wrong server that is caught by another check', async () => {
+  test('a starter that passes, a wrong server that is right, and one that is caught by another check', async () => {
     const found = await gaps(written, (own) => {
-      writeFileSync(join(own, 'starter.mjs'), solution(own));
-      writeFileSync(join(own, 'wrong/one-client.mjs'), solution(own));
-      writeFileSync(join(own, 'wrong/text.mjs'), readFileSync(join(own, 'wrong/skips-empty.mjs')));
-      edit('solution.mjs', 'socket.send(payload,', "socket.send('no',")(own);
+      writeFileSync(join(own, 'starter.mjs'), readFileSync(join(own, 'solution.mjs')));
+      writeFileSync(join(own, 'wrong/one-client.diff'), '--- solution.mjs\n+++ wrong/one-client.mjs\n');
+      writeFileSync(join(own, 'wrong/text.diff'), readFileSync(join(own, 'wrong/skips-empty.diff')));
     });
     expect(found).toEqual([
       'the starter passes: there is nothing to do',
+      expect.stringMatching(/^wrong\/text.diff is to be caught by same: empty \(/),
+      'wrong/one-client.diff is to be caught by path: it passes',
+    ]);
+  });
+
+  test('a solution that does not pass, and a mistake in what does not stand in it any more', async () => {
+    const found = await gaps(written, edit('solution.mjs', 'socket.send(payload,', "socket.send('no',"));
+    expect(found.slice(0, 2)).toEqual([
       expect.stringMatching(/^the solution does not pass with seed 1: same \(/),
       expect.stringMatching(/^the solution does not pass with seed 2: same \(/),
-      expect.stringMatching(/^wrong\/text.mjs is to be caught by same: empty \(/),
-      'wrong/one-client.mjs is to be caught by path: it passes',
     ]);
+    expect(found).toContain(
+      'wrong/text.diff is no change of solution.mjs as it stands: diff -u solution.mjs OTHER.mjs > wrong/text.diff',
+    );
   });
 
   test('a place that is not what it is said to be, and a search that is none', async () => {

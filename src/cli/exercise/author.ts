@@ -123,7 +123,7 @@ ${GAP}
 `,
     'starter.mjs': server('what the learner is given'),
     'solution.mjs': server('a right server'),
-    'wrong/one.mjs': server('a server with a mistake that people make'),
-    'wrong/other.mjs': server('a server with another one'),
+    'wrong/one.diff': `${GAP}: diff -u solution.mjs OTHER.mjs, of a server with a mistake that people make\n`,
+    'wrong/other.diff': `${GAP}: the same, of a server with another one\n`,
   };
 }

@@ -1,12 +1,14 @@
 // What an exercise still lacks: the course is checked as its learners are, by playing every server that belongs to it.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { applyPatch } from 'diff';
 import { COURSE, type Entry } from '../../../demos/exercises/index.ts';
 import { type CheckOptions, checkServer, checksOf, type Report, tryCuts } from '../../lab/checker.ts';
 import type { Adversary, Build, Exercise } from '../../lab/exercise.ts';
 import { letterOf, playReading, type Reading } from '../../lab/reading.ts';
 import type { Cut } from '../../lab/story.ts';
+import { temporaryFolder } from '../../lab/tidy.ts';
 import { COMMANDS } from '../commands.ts';
 import { ACTIONS } from '../exercise.ts';
 
@@ -62,7 +64,7 @@ export function commandsIn(text: string): string[] {
 
 /** What is wrong with how it is written. */
 function textGaps({ id, title, teaches }: Entry, exercise: Exercise | Reading, own: string): string[] {
-  const files = ['problem.md', ...serversOf(exercise).map((name) => `${name}.mjs`)];
+  const files = ['problem.md', ...serversOf(exercise)];
   const there = files.filter((name) => existsSync(join(own, name)));
   const texts = [...exercise.hints.map((hint, index): Text => [`hint ${index + 1}`, hint]), ...textsOf(exercise)];
   return [
@@ -77,11 +79,11 @@ function textGaps({ id, title, teaches }: Entry, exercise: Exercise | Reading, o
   ];
 }
 
-/** The servers that belong to an exercise, without their endings. */
+/** The servers that belong to an exercise. A wrong one is the difference to the solution: the mistake, and nothing else. */
 function serversOf(exercise: Exercise | Reading): string[] {
   if (exercise.kind === 'read') return [];
-  if (exercise.kind === 'adversary') return ['starter'];
-  return ['starter', 'solution', ...Object.keys(exercise.wrong).map((name) => `wrong/${name}`)];
+  if (exercise.kind === 'adversary') return ['starter.mjs'];
+  return ['starter.mjs', 'solution.mjs', ...Object.keys(exercise.wrong).map((name) => `wrong/${name}.diff`)];
 }
 
 /** A text that learners read, and where it stands. */
@@ -122,7 +124,7 @@ function formGaps(exercise: Build, own: string): string[] {
   const used = checks.map((check) => check.arm ?? 'control');
   const known = ['control', 'all', 'bytewise', ...Object.keys(arms)];
   const folder = join(own, 'wrong');
-  const files = existsSync(folder) ? readdirSync(folder).map((name) => name.replace(/\.mjs$/, '')) : [];
+  const files = existsSync(folder) ? readdirSync(folder).map((name) => name.replace(/\.diff$/, '')) : [];
   return [
     ...(Object.keys(wrong).length < 2 ? ['it needs two wrong servers at least'] : []),
     ...ids.filter((id, index) => ids.indexOf(id) !== index).map((id) => `two checks are called ${id}`),
@@ -132,8 +134,8 @@ function formGaps(exercise: Build, own: string): string[] {
       .map((arm) => `no check looks at the arm ${arm}`),
     ...Object.entries(wrong)
       .filter(([, id]) => !ids.includes(id))
-      .map(([name, id]) => `wrong/${name}.mjs is to be caught by ${id}, and there is no such check`),
-    ...files.filter((name) => !Object.hasOwn(wrong, name)).map((name) => `wrong/${name}.mjs belongs to no check`),
+      .map(([name, id]) => `wrong/${name}.diff is to be caught by ${id}, and there is no such check`),
+    ...files.filter((name) => !Object.hasOwn(wrong, name)).map((name) => `wrong/${name}.diff belongs to no check`),
   ];
 }
 
@@ -156,10 +158,18 @@ function fileGaps(name: string, text: string): string[] {
   ];
 }
 
+/** A wrong server: the solution with one mistake in it. Undefined where the difference is to another text than the solution. */
+export function wrongServer(own: string, name: string): string | undefined {
+  const [solution = '', mistake = ''] = ['solution.mjs', join('wrong', `${name}.diff`)].map((file) =>
+    readFileSync(join(own, file), 'utf8').replaceAll('\r\n', '\n'),
+  );
+  return applyPatch(solution, mistake) || undefined;
+}
+
 /** How the servers of an exercise fare. */
-async function serverGaps(exercise: Build, cwd: string, { told, progress }: LintOptions): Promise<string[]> {
+async function serverGaps(exercise: Build, own: string, { told, progress }: LintOptions): Promise<string[]> {
   const gaps: string[] = [];
-  const played = (name: string, seed = 1) => {
+  const played = (name: string, cwd = own, seed = 1) => {
     progress?.(name);
     return checkServer(exercise, { seed, cwd, command: [process.execPath, `${name}.mjs`] });
   };
@@ -167,14 +177,26 @@ async function serverGaps(exercise: Build, cwd: string, { told, progress }: Lint
   if (starter.verdict === 'passed') gaps.push('the starter passes: there is nothing to do');
   told?.('starter', starter);
   for (const seed of SEEDS) {
-    const { verdict, failure } = await played('solution', seed);
+    const { verdict, failure } = await played('solution', own, seed);
     if (verdict !== 'passed') gaps.push(`the solution does not pass with seed ${seed}: ${said(failure)}`);
   }
-  for (const [name, id] of Object.entries(exercise.wrong)) {
-    const report = await played(`wrong/${name}`);
-    if (report.failure?.check.id !== id)
-      gaps.push(`wrong/${name}.mjs is to be caught by ${id}: ${report.failure ? said(report.failure) : 'it passes'}`);
-    told?.(`wrong/${name}`, report);
+  const built = temporaryFolder();
+  try {
+    for (const [name, id] of Object.entries(exercise.wrong)) {
+      const file = `wrong/${name}.diff`;
+      const server = wrongServer(own, name);
+      if (server === undefined) {
+        gaps.push(`${file} is no change of solution.mjs as it stands: diff -u solution.mjs OTHER.mjs > ${file}`);
+        continue;
+      }
+      writeFileSync(join(built.path, `${name}.mjs`), server);
+      const report = await played(name, built.path);
+      if (report.failure?.check.id !== id)
+        gaps.push(`${file} is to be caught by ${id}: ${report.failure ? said(report.failure) : 'it passes'}`);
+      told?.(`wrong/${name}`, report);
+    }
+  } finally {
+    await built.remove();
   }
   return gaps;
 }
