@@ -3,7 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -86,11 +86,11 @@ describe.runIf(POSIX)('it listens, and is killed', () => {
   test('a server in Python, from the shell, in a folder of its own', async (context) => {
     const python = needs(context, 'python3');
     const cwd = mkdtempSync(join(folder.path, 'cwd-'));
-    const { life } = await begin(`${python} -u -m http.server $PORT --bind $HOST > log.txt 2>&1`, { cwd });
-    expect(readdirSync(cwd)).toEqual(['log.txt']);
+    const { life } = await begin(`pwd > where.txt; ${python} -m http.server $PORT --bind $HOST`, { cwd });
+    expect(readdirSync(cwd)).toEqual(['where.txt']);
     await life.kill();
     expect(await isGone(life)).toBe(true);
-    expect(readFileSync(join(cwd, 'log.txt'), 'utf8')).toContain('Serving HTTP');
+    expect(readFileSync(join(cwd, 'where.txt'), 'utf8').trim()).toBe(realpathSync(cwd));
   });
 
   test('the shell, a pipe and what it starts in the background die with it, and the port is free at once', async () => {
