@@ -18,7 +18,9 @@ export function oneByOne(to: Socket): Writable {
       void drip(chunk).then(() => done());
     },
     final(done) {
-      to.end(done);
+      // The other end may have gone first, or goes now: then there is nobody to be told, and what ended it is not for us to say.
+      if (to.writable) to.end(() => done());
+      else done();
     },
   });
 
