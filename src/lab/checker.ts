@@ -81,7 +81,7 @@ export async function checkServer(exercise: Build, options: CheckOptions): Promi
   return { verdict: 'passed', held, beside: beside() };
 }
 
-/** The files of a folder that were written since then, but for hidden ones and those of an interpreter's own. */
+/** The files of a folder that were written since then, but for hidden ones. */
 function writtenIn(folder: string, since: number): string[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter((each) => each.isFile() && !each.name.startsWith('.'))
@@ -116,8 +116,9 @@ export async function tryCuts(
 
 /** A server that ended by itself fails whatever was to be seen in that arm. */
 function lookAt(check: Check, run: Run): Finding | undefined {
-  if (run.died === undefined || check.stage === 'reachable') return check.look(run);
-  return { expected: 'a server that goes on', found: run.died };
+  const dead = check.arm === 'all' ? [...run.all.values()].find((each) => each.died !== undefined) : run;
+  if (dead?.died === undefined || check.stage === 'reachable') return check.look(run);
+  return { expected: 'a server that goes on', found: dead.died };
 }
 
 /** The arms of one server, each played when it is asked for, and once. */

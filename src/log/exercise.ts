@@ -143,7 +143,7 @@ function partingLines(run: Run, look: Look): Line[] {
   return [
     [],
     ...paragraph('they part', `at step ${step + 1}, “${before.name}”`, look),
-    ...paragraph('  uncut', timeless(before.answer), look),
+    ...paragraph('  control', timeless(before.answer), look),
     ...paragraph('  here', after ? timeless(after.answer) : 'never reached', look),
   ];
 }
