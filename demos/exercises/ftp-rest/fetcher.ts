@@ -83,11 +83,7 @@ export async function connect(options: ClientOptions): Promise<Fetcher> {
   }
 
   async function introduce(on: Line): Promise<number[]> {
-    const replies = [
-      await ask(on, 'USER', 'ann'),
-      await ask(on, 'PASS', 'guest@example.test'),
-      await ask(on, 'TYPE', 'I'),
-    ];
+    const replies = [await ask(on, 'USER', 'ann'), await ask(on, 'PASS', 'guest'), await ask(on, 'TYPE', 'I')];
     return replies.map(({ code }) => code);
   }
 
