@@ -56,6 +56,7 @@ export async function run(args: readonly string[]): Promise<number> {
   /** A shell asks what could come next: what a command accepts is then listed, and only then. */
   const completing = first === '--get-yargs-completions';
   const named = completing ? { choices: await everyName() } : {};
+  const course = completing ? { choices: await everyExercise() } : {};
   let code: number = EXIT.asClaimed;
   const does = (act: () => Promise<number>) => async () => {
     code = await act();
@@ -146,7 +147,7 @@ export async function run(args: readonly string[]): Promise<number> {
             choices: EXERCISE_ACTIONS,
             describe: 'without one, the current exercise is checked, and again after each save',
           })
-          .positional('id', { type: 'string', describe: 'which; the current one without' })
+          .positional('id', { type: 'string', ...course, describe: 'which; the current one without' })
           .option('dir', { type: 'string', requiresArg: true, describe: 'your folder; ./amnesia-exercises without' })
           .option('all', { type: 'boolean', describe: 'check: all that you have begun' })
           .option('spoil', { type: 'boolean', describe: 'solution: before you have passed' })
@@ -170,6 +171,11 @@ export async function run(args: readonly string[]): Promise<number> {
           // Several answers are meant; elsewhere what is given twice counts once, and the last.
           .parserConfiguration({ 'duplicate-arguments-array': true })
           .example('$0 exercise', 'h hint, l list, n next, r reset, q quit')
+          .example('$0 exercise list', 'the course, and what you have passed')
+          .example('$0 exercise start echo', 'writes the problem, and a server to start from')
+          .example('$0 exercise hint', 'for what failed, and one more of three each time')
+          .example('$0 exercise reset', 'the starter again; yours is kept beside it')
+          .example('$0 exercise lint echo', 'for authors: what an exercise still lacks')
           .example('$0 exercise check echo -- python3 server.py', 'in any language: PORT is in its environment'),
       (argv) =>
         does(async () =>
@@ -574,6 +580,11 @@ function commandOf(words: readonly string[] | undefined): readonly string[] | un
   if (words?.length === 0)
     throw new UsageError('a command is to follow the --. Type: amnesia exercise check echo -- python3 server.py');
   return words;
+}
+
+/** All that can stand where an exercise is named. */
+async function everyExercise(): Promise<string[]> {
+  return (await import('../../demos/exercises/index.ts')).COURSE.map(({ id }) => id);
 }
 
 /** All that can stand where a protocol is named. */

@@ -33,6 +33,7 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
     ['amnesia demo udp-echo', 'with its bytes explained'],
     ['amnesia demo tcp-session/disk', 'the session that survives'],
     ['amnesia explain 5', 'one row of the last run in full'],
+    ['amnesia exercise', 'a server that you extend, and a checker'],
     ['amnesia serve udp-echo --log full', 'for your own client'],
     ['amnesia litmus', 'the matrix again, each cut after every step'],
     ['amnesia --help', 'everything else'],

@@ -8,12 +8,6 @@ import type { StepResult } from './arm.ts';
 import { type CutResult, derive, type Judgement, type MatrixRow } from './litmus.ts';
 import type { Cut, Step } from './story.ts';
 
-/**
- * `feature`: something that the server cannot do yet. `nature`: it can, and what its state is filed under or who holds it must change.
- * `adversary`: it looks right, and the cut and the place are to be found that break it.
- */
-export type Kind = 'feature' | 'nature' | 'adversary';
-
 /** The order in which checks are made: only the first that fails is told. */
 export const STAGES = ['reachable', 'framed', 'right', 'survives'] as const;
 export type Stage = (typeof STAGES)[number];
@@ -37,7 +31,10 @@ interface About<C extends Client> {
   hints: readonly [string, string, string];
 }
 
-/** A server to be changed. */
+/**
+ * A server to be changed. `feature`: it cannot do something yet. `nature`: it can, and what its state is filed under, or who holds it,
+ * must change.
+ */
 export interface Build<C extends Client = Client> extends About<C> {
   kind: 'feature' | 'nature';
   /** By name. The control arm (`control`) and, on a stream, the one in which every byte arrives alone (`bytewise`) are always played. */
@@ -48,7 +45,7 @@ export interface Build<C extends Client = Client> extends About<C> {
   wrong: Readonly<Record<string, string>>;
 }
 
-/** A server to be broken. The folder `wrong` is not there: the server that is given is the wrong one. */
+/** A server to be broken: it looks right, and the cut and the place are to be found that show it is not. The folder `wrong` is not there: the server that is given is the wrong one. */
 export interface Adversary<C extends Client = Client> extends About<C> {
   kind: 'adversary';
   /** Cuts that may be tried, after each step but the last. */

@@ -194,7 +194,13 @@ describe('what learners read', () => {
         expect(source, command).toMatch(new RegExp(`option\\(\\s*'${option}'`));
   });
 
-  test('the command line offers what there is', () => {
+  test('the command line offers what there is', async () => {
     for (const action of ACTIONS) expect(source).toContain(`'${action}'`);
+    const { out } = await amnesia(['exercise', '--help'], { script });
+    expect(out).toContain('Examples:');
+    expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    const asked = ['--get-yargs-completions', 'amnesia', 'exercise', 'start', ''];
+    const offered = (await amnesia(asked, { script, env: { SHELL: '/bin/bash' } })).out.split('\n');
+    expect(offered).toEqual(expect.arrayContaining(COURSE.map(({ id }) => id)));
   });
 });

@@ -8,13 +8,16 @@ import { COURSE } from '../../demos/exercises/index.ts';
 import { gapsOf } from '../../src/cli/exercise/lint.ts';
 import type { Report } from '../../src/lab/checker.ts';
 import { reportLines } from '../../src/log/exercise.ts';
-import { paint } from '../../src/log/text.ts';
+import { paint, widthOf } from '../../src/log/text.ts';
+
+/** Each of its servers is started a few times, in milliseconds. */
+const LONG = 150_000;
 
 export const COURSE_FOLDER = fileURLToPath(new URL('../../demos/exercises/', import.meta.url));
 
 /** A report as a terminal of 80 columns shows it. */
-export function told(report: Report): string[] {
-  const look = { width: 80, colour: false, ascii: false };
+export function told(report: Report, { ascii = false } = {}): string[] {
+  const look = { width: 80, colour: false, ascii };
   return reportLines(report, 'amnesia-exercises/server.mjs', look).map((line) => paint(line, look));
 }
 
@@ -27,20 +30,25 @@ function golden(name: string, lines: string[]): void {
   if (!existsSync(path))
     throw new Error(`there is no golden output of ${name}: make it with UPDATE_GOLDEN=1, and read it`);
   // Git may check text out with other line ends.
+  for (const line of lines) expect(widthOf(line), line).toBeLessThanOrEqual(80);
   expect(lines, name).toEqual(readFileSync(path, 'utf8').replaceAll('\r\n', '\n').trimEnd().split('\n'));
 }
 
 /** Every `of`-th exercise from `first` on: a file of tests has one worker, and the course is long. */
 export function holdToLint(first: number, of: number): void {
   describe.each(COURSE.filter((_entry, index) => index % of === first))('$id', (entry) => {
-    test('lacks nothing, and its wrong servers are told what they are', async () => {
-      const reports = new Map<string, Report>();
-      const gaps = await gapsOf(entry, await entry.load(), {
-        course: COURSE_FOLDER,
-        told: (server, report) => reports.set(server.replace('/', '-'), report),
-      });
-      expect(gaps).toEqual([]);
-      for (const [server, report] of reports) golden(`${entry.id}-${server}`, told(report));
-    });
+    test(
+      'lacks nothing, and its wrong servers are told what they are',
+      async () => {
+        const reports = new Map<string, Report>();
+        const gaps = await gapsOf(entry, await entry.load(), {
+          course: COURSE_FOLDER,
+          told: (server, report) => reports.set(server.replace('/', '-'), report),
+        });
+        expect(gaps).toEqual([]);
+        for (const [server, report] of reports) golden(`${entry.id}-${server}`, told(report));
+      },
+      LONG,
+    );
   });
 }

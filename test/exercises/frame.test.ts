@@ -92,6 +92,7 @@ test.each(['name-not-path', 'idempotent-order'])('an echo is no server of %s: it
     at: 0,
   });
   expect(told(report).join('\n')).toMatch(/\n {12}\^\^ byte 0\n/);
+  expect(told(report, { ascii: true }).join('\n')).toMatch(/^[\n -~]+$/);
 });
 
 test('half a message is not silence: it is told as what it is', async () => {
