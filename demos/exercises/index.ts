@@ -81,6 +81,12 @@ export const COURSE: readonly Entry[] = [
     load: async () => (await import('./mqtt-queue/index.ts')).exercise,
   },
   {
+    id: 'on-its-way',
+    title: 'On its way',
+    teaches: 'what was sent has not arrived: whoever promised to deliver it holds it until the reader has said so',
+    load: async () => (await import('./on-its-way/index.ts')).exercise,
+  },
+  {
     id: 'qos2',
     title: 'QoS 2, exactly once',
     teaches: 'a number must be remembered for as long as its letter may be sent again, and no longer',

@@ -12,8 +12,10 @@ net
   .createServer((control) => {
     /** Where the next transfer begins: filed under this connection, and used once. */
     let offset = 0;
-    /** Where the client dials for the next transfer. @type {net.Server | undefined} */
+    /** Where the client dials for the next transfer, which it may do before that is asked for. @type {net.Server | undefined} */
     let door;
+    /** Who has dialled there, or will. @type {Promise<net.Socket>} */
+    let arriving;
     let rest = '';
     let before = Promise.resolve();
 
@@ -56,9 +58,11 @@ net
 
     async function listen() {
       door?.close();
-      door = net.createServer().listen(0, HOST);
-      await once(door, 'listening');
-      const { port } = /** @type {net.AddressInfo} */ (door.address());
+      const opened = net.createServer().listen(0, HOST);
+      door = opened;
+      arriving = new Promise((come) => opened.once('connection', (data) => come(data.on('error', () => {}))));
+      await once(opened, 'listening');
+      const { port } = /** @type {net.AddressInfo} */ (opened.address());
       say(`229 Entering Extended Passive Mode (|||${port}|)`);
     }
 
@@ -73,8 +77,7 @@ net
       if (move === send && !fs.existsSync(file)) return say('550 There is no such file.');
       say('150 The data connection may come.');
       try {
-        const [data] = await once(door, 'connection');
-        data.on('error', () => {});
+        const data = await arriving;
         await move(file, data, from);
         say('226 That was all.');
       } catch {

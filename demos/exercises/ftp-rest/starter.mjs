@@ -10,8 +10,10 @@ const { PORT, HOST = '127.0.0.1', STATE_DIR = '.' } = process.env;
 
 net
   .createServer((control) => {
-    /** Where the client dials for the next transfer. @type {net.Server | undefined} */
+    /** Where the client dials for the next transfer, which it may do before that is asked for. @type {net.Server | undefined} */
     let door;
+    /** Who has dialled there, or will. @type {Promise<net.Socket>} */
+    let arriving;
     let rest = '';
     let before = Promise.resolve();
 
@@ -50,9 +52,11 @@ net
 
     async function listen() {
       door?.close();
-      door = net.createServer().listen(0, HOST);
-      await once(door, 'listening');
-      const { port } = /** @type {net.AddressInfo} */ (door.address());
+      const opened = net.createServer().listen(0, HOST);
+      door = opened;
+      arriving = new Promise((come) => opened.once('connection', (data) => come(data.on('error', () => {}))));
+      await once(opened, 'listening');
+      const { port } = /** @type {net.AddressInfo} */ (opened.address());
       say(`229 Entering Extended Passive Mode (|||${port}|)`);
     }
 
@@ -64,8 +68,7 @@ net
       if (move === send && !fs.existsSync(file)) return say('550 There is no such file.');
       say('150 The data connection may come.');
       try {
-        const [data] = await once(door, 'connection');
-        data.on('error', () => {});
+        const data = await arriving;
         await move(file, data);
         say('226 That was all.');
       } catch {

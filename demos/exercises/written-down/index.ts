@@ -95,7 +95,7 @@ export const exercise: Build<Guest> = {
       arm: 'kill-opened',
       sentence: 'A session that was granted is found again after a kill, before a byte was sent on it.',
       cite: 'tcp-session §6',
-      // What the newcomer is told is looked at below.
+      // What the newcomer is told, the check of numbers looks at.
       look: (run) => (run.control && firstDifference(run.control, run) === NEWCOMER ? undefined : survived(run)),
       ask: 'When OPENED arrives, the client believes in its token. What do you have by then that a kill leaves?',
       hint: 'OPENED is a promise as well. Write the session down, with its token, before it leaves; read the file when you start.',
@@ -123,7 +123,7 @@ export const exercise: Build<Guest> = {
     {
       id: 'numbers',
       stage: 'survives',
-      arm: 'kill',
+      arm: 'kill-opened',
       sentence: 'A number that was given to one session is given to no other, not even after a kill.',
       cite: 'tcp-session §7, code 2',
       look: answers(NEWCOMER, 'session 2', 'session 2: the first one is still there', 'session'),
