@@ -1,5 +1,7 @@
 // The checker of exercises: plays a server that somebody else wrote, arm by arm, and finds the first thing that is wrong with it.
 
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { record } from '../capture/records.ts';
 import { type Arm, playArm } from './arm.ts';
 import {
@@ -44,6 +46,8 @@ export interface Report {
   held: readonly Check[];
   /** The first thing that was not, and the arm that shows it. */
   failure?: { check: Check; finding: Finding; run: Run };
+  /** Files that were written where it is started: what lies outside of STATE_DIR is still there in the arm after. */
+  beside: readonly string[];
 }
 
 /** All checks of an exercise in the order in which they are made: stage by stage, the frame's own around those of its author. */
@@ -60,17 +64,30 @@ export function checksOf(exercise: Build): Check[] {
 export async function checkServer(exercise: Build, options: CheckOptions): Promise<Report> {
   const arms = playing(exercise, exercise.arms, options);
   const held: Check[] = [];
+  const since = Date.now();
+  // The server itself may be saved while it is checked.
+  const beside = () =>
+    writtenIn(options.cwd, since).filter((name) => !options.command.some((word) => word.endsWith(name)));
   for (const check of checksOf(exercise)) {
     if (check.arm === 'all') for (const name of Object.keys(exercise.arms)) await arms.play(name);
     const run = await arms.play(check.arm === undefined || check.arm === 'all' ? 'control' : check.arm);
     const finding = lookAt(check, run);
     if (finding) {
       const verdict = finding.unknown ? 'unknown' : 'failed';
-      return { verdict, held, failure: { check, finding, run } };
+      return { verdict, held, failure: { check, finding, run }, beside: beside() };
     }
     held.push(check);
   }
-  return { verdict: 'passed', held };
+  return { verdict: 'passed', held, beside: beside() };
+}
+
+/** The files of a folder that were written since then, but for hidden ones and those of an interpreter's own. */
+function writtenIn(folder: string, since: number): string[] {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((each) => each.isFile() && !each.name.startsWith('.'))
+    .map(({ name }) => name)
+    .filter((name) => (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0) >= since)
+    .sort();
 }
 
 /** What a cut at a place did to the server of an adversary. */

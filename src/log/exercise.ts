@@ -4,6 +4,7 @@
 import type { Entry, Numbered } from '../capture/records.ts';
 import type { Attempt, Report } from '../lab/checker.ts';
 import type { Finding, Printed, Run } from '../lab/exercise.ts';
+import { printable } from '../wire/printable.ts';
 import { armInWords } from './events.ts';
 import { column, drawn, heading, hexLine, TerminalLog } from './terminal.ts';
 import { type Line, type Look, type Span, wrap } from './text.ts';
@@ -18,7 +19,7 @@ const DUMPED = 3;
 const TEXT = 12;
 
 /** A report, but for the command to type next. `file`: where the server stands. */
-export function reportLines({ held, failure, verdict }: Report, file: string, look: Look): Line[] {
+export function reportLines({ held, failure, verdict, beside }: Report, file: string, look: Look): Line[] {
   const lines: Line[] = [];
   if (!failure) {
     for (const { sentence } of held)
@@ -37,6 +38,7 @@ export function reportLines({ held, failure, verdict }: Report, file: string, lo
   lines.push(...paragraph('expected', finding.expected, look, check.cite));
   lines.push(...paragraph('found', finding.found, look));
   lines.push(...partingLines(run, look));
+  if (beside.length > 0) lines.push(...paragraph('remark', besideInWords(beside), look));
   lines.push([], ...paragraph('think', check.ask, look), []);
   const style = verdict === 'unknown' ? 'warn' : 'bad';
   const verb = verdict === 'unknown' ? 'not shown' : 'not yet';
@@ -52,6 +54,13 @@ export function reportLines({ held, failure, verdict }: Report, file: string, lo
     ),
   );
   return lines;
+}
+
+/** What nobody is judged by, and may wonder at. */
+function besideInWords(files: readonly string[]): string {
+  const [first = '', ...more] = files.map((name) => printable(name, 60));
+  const what = more.length === 0 ? first : `${first} and ${more.length} more`;
+  return `${what} was written beside your server: what lies outside of STATE_DIR is still there when the next arm begins`;
 }
 
 const ARMS: Readonly<Record<string, string>> = {

@@ -41,6 +41,25 @@ const say = (name: string, payload: Buffer | string) => ({
   act: (client: Asker) => client.say(Buffer.from(payload)),
 });
 
+/** A datagram more than were asked for. */
+const extra: Check['look'] = (run) => {
+  let asked = 0;
+  let more: number | undefined;
+  for (const packet of run.entries) {
+    if (packet.is !== 'packet') continue;
+    asked += packet.side === 'client' ? 1 : -1;
+    if (asked < 0) more ??= packet.row;
+  }
+  const last = said(run, 'server').at(-1)?.row;
+  return asked >= 0
+    ? undefined
+    : {
+        row: more ?? last,
+        expected: 'one answer to each datagram',
+        found: `${asked < -9 ? 'many' : -asked} more than were asked for`,
+      };
+};
+
 /** Every answer, held against the question before it. */
 const same: Check['look'] = (run): Finding | undefined => {
   let asked = '';
@@ -86,6 +105,15 @@ export const exercise: Build<Asker> = {
     kill: { is: 'kill', at: { after: 2 } },
   },
   checks: [
+    {
+      id: 'once',
+      stage: 'right',
+      sentence: 'Each datagram is answered once.',
+      cite: 'RFC 862: whoever answers more than is asked can be turned against others, since senders can be forged',
+      look: extra,
+      ask: 'How many datagrams leave for each that arrives?',
+      hint: 'One call of send for each message event. Nothing needs to be repeated: whoever misses an answer asks again.',
+    },
     {
       id: 'same',
       stage: 'right',
@@ -137,5 +165,5 @@ export const exercise: Build<Asker> = {
     'Read the server from the datagram that arrives to the one that leaves: it is four lines.',
     'One line shortens the payload. Remove it, and nothing else.',
   ],
-  wrong: { text: 'same', 'skips-empty': 'empty', 'one-client': 'path' },
+  wrong: { twice: 'once', text: 'same', 'skips-empty': 'empty', 'one-client': 'path' },
 };

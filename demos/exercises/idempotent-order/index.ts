@@ -64,6 +64,15 @@ export const exercise: Build<Customer> = {
   },
   checks: [
     {
+      id: 'made',
+      stage: 'right',
+      sentence: 'An order is made, and the first one has number 1.',
+      cite: 'RFC 9110 §15.3.2',
+      look: answers(1, 'order 1', 'a number in the body, {"order":1}, with a status of success', 'status', 'body'),
+      ask: 'What stands in the body of your answer?',
+      hint: 'Answer 201 with the body {"order":1,"item":"lamp"}, and count orders from 1 on.',
+    },
+    {
       id: 'again',
       stage: 'right',
       sentence: 'The same request under the same key is the same order.',

@@ -55,16 +55,18 @@ const GUESS = 4;
 const arms: Build['arms'] = {
   path: { is: 'path', at: { after: 2 } },
   kill: { is: 'kill', at: { after: 2 } },
+  // Whoever holds it on a disk is known again after a kill; another machine has another disk.
+  swap: { is: 'swap', at: { after: 2 } },
 };
 
 const filedUnderAName: Check['look'] = (run) => {
   const { filedUnder } = natureOf(arms, run);
   if (filedUnder === 'a name') return undefined;
   return {
-    expected: 'filed under a name: a new path changes nothing, and a kill takes the session along',
+    expected: 'filed under a name: a new path changes nothing, and who has never met the client does not know it',
     found:
       filedUnder === 'nothing'
-        ? 'filed under nothing: not even a kill takes anything, so what is answered cannot lean on what was said'
+        ? 'filed under nothing: neither a kill nor another instance takes anything, so it is held where no cut reaches, or nothing that is answered leans on what was said'
         : `filed under: ${filedUnder}`,
   };
 };
@@ -121,7 +123,7 @@ export const exercise: Build<Guest> = {
       cite: 'README: what follows from the cuts',
       look: filedUnderAName,
       ask: 'Who holds the session now, and what would take it from them?',
-      hint: 'A new path must change nothing, and a kill must take it: that is what a name in one process is.',
+      hint: 'Hold it in the process, or in the folder that STATE_DIR names: whoever is started elsewhere must not know it.',
     },
   ],
   hints: [
