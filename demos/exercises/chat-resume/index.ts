@@ -26,9 +26,12 @@ function whenBack(run: Run, field: string, isIt: (packet: Packet) => boolean): P
   return { row: packet?.row, ...(place ? { at: place.start, count: place.end - place.start } : {}) };
 }
 
+const isTold: Check['look'] = (run) =>
+  // A step that failed the frame tells of.
+  run.steps[HEARS - 1]?.failed ? undefined : answers(HEARS, `ada: “${HELLO}”`, 'what Ada has said, once', 'text')(run);
+
 const isMissedHeard: Check['look'] = (run) => {
   const { answer = '', failed = false } = run.steps[BACK - 1] ?? {};
-  // A step that failed the frame tells of.
   if (failed || run.steps.length < BACK || (answer.includes(TEA) && answer.includes(COFFEE))) return undefined;
   return {
     ...whenBack(run, 'missed', ({ kind }) => kind === 'WELCOME'),
@@ -101,7 +104,7 @@ export const exercise: Build<ChatClient> = {
       stage: 'right',
       sentence: 'What is said is told to everybody who is there.',
       cite: 'problem.md: What is said',
-      look: answers(HEARS, `ada: “${HELLO}”`, 'what Ada has said, once', 'text'),
+      look: isTold,
       ask: 'Who is in the room when Ada speaks, and does each of them get a frame?',
       hint: 'The starter tells it to everybody: begin again from there, with reset.',
     },
@@ -152,7 +155,6 @@ export const exercise: Build<ChatClient> = {
   wrong: {
     'last-only': 'missed',
     'all-of-it': 'once',
-    'off-by-one': 'once',
     'in-memory': 'kill',
     'counts-anew': 'kill-between',
   },

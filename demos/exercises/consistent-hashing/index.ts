@@ -62,11 +62,16 @@ const [LEAST, MOST] = [0.5, 1.5];
 /** Keys that may move to a server that joins: its share is 50. */
 const [FEWEST, MANY] = [20, 80];
 
+/** The bytes of a message, with something in the place of those of secrets. */
+function bytesOf({ hex }: Packet): Buffer {
+  return Buffer.from(hex.replaceAll('**', '2a'), 'hex');
+}
+
 /** Who owns each key, by the answer in a step; undefined where it is not there, which another check tells of. */
 function ownersAt(run: Run, step: number): unknown[] | undefined {
   const packet = lastAnswer(run, step);
   if (!packet || run.steps[step - 1]?.failed !== false) return undefined;
-  const [message] = new Inbox(wire, 'server').push(Buffer.from(packet.hex, 'hex')).messages;
+  const [message] = new Inbox(wire, 'server').push(bytesOf(packet)).messages;
   return message?.type === 'response' && message.status === 200 ? listIn(objectIn(message)) : undefined;
 }
 
@@ -75,7 +80,7 @@ function placeIn(packet: Packet | undefined, nth: number): Pick<Finding, 'row' |
   // All of it, or the first chunk.
   const body = packet?.fields.find(({ id }) => id === 'body' || id === 'chunk');
   if (!packet || !body) return { row: packet?.row };
-  const text = Buffer.from(packet.hex, 'hex').subarray(body.start, body.end).toString('latin1');
+  const text = bytesOf(packet).subarray(body.start, body.end).toString('latin1');
   // The first name is that of the list.
   const found = [...text.matchAll(/"(?:[^"\\]|\\.)*"/g)][nth + 1];
   return found ? { row: packet.row, at: body.start + found.index, count: found[0].length } : { row: packet.row };
@@ -102,20 +107,32 @@ function keyByKey(
   };
 }
 
-const isAnswered: Check['look'] = (run) => {
-  for (const [index, { servers }] of ASKED.entries()) {
-    const result = run.steps[index];
-    const row = lastAnswer(run, index + 1)?.row;
+const isList: Check['look'] = (run) => {
+  for (const [index, result] of run.steps.entries()) {
+    const packet = lastAnswer(run, index + 1);
     // One that is not answered at all is told of by the frame.
-    if (!result || result.failed) return undefined;
-    const owners = ownersAt(run, index + 1);
-    if (!owners) return { row, expected: '200 and a list of owners', found: `the answer: ${result.answer}` };
-    const expected = `200 owners, each of them one of ${servers.join(', ')}`;
-    if (owners.length !== KEYS.length) return { row, expected, found: `${owners.length} owners` };
+    if (!packet || ownersAt(run, index + 1)?.length === KEYS.length) continue;
+    const status = packet.fields.find(({ id }) => id === 'status');
+    return {
+      row: packet.row,
+      ...(status ? { at: status.start, count: status.end - status.start } : {}),
+      expected: '200, and a list "owners" as long as the list of keys, which has 200',
+      found: `“${result.name}” was answered: ${result.answer}`,
+    };
+  }
+  return undefined;
+};
+
+const isNamed: Check['look'] = (run) => {
+  for (const [index, { servers }] of ASKED.entries()) {
+    const owners = ownersAt(run, index + 1) ?? [];
     const nth = owners.findIndex((each) => !servers.includes(String(each)));
     if (nth === -1) continue;
-    const at = placeIn(lastAnswer(run, index + 1), nth);
-    return { ...at, expected, found: `${KEYS[nth]} belongs to ${shown(owners[nth])}, who was not named` };
+    return {
+      ...placeIn(lastAnswer(run, index + 1), nth),
+      expected: `200 owners, each of them one of ${servers.join(', ')}`,
+      found: `${KEYS[nth]} belongs to ${shown(owners[nth])}, who was not named`,
+    };
   }
   return undefined;
 };
@@ -162,11 +179,20 @@ export const exercise: Build<Asker> = {
   },
   checks: [
     {
+      id: 'list',
+      stage: 'right',
+      sentence: 'For each key there is an owner, in the order of the keys.',
+      cite: 'problem.md: POST /owners',
+      look: isList,
+      ask: 'What is the request called, and what its answer?',
+      hint: 'POST /owners, with the lists "servers" and "keys" in its body, is answered by 200 and a list "owners". The starter does it: begin from there.',
+    },
+    {
       id: 'owners',
       stage: 'right',
       sentence: 'Each key belongs to one of the servers that were named.',
       cite: 'problem.md: POST /owners',
-      look: isAnswered,
+      look: isNamed,
       ask: 'From which request do you know the servers: this one, or one before?',
       hint: 'Take the servers from the body of this request, and forget them with it.',
     },

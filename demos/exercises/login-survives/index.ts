@@ -38,9 +38,9 @@ export const exercise: Build<Guest> = {
       stage: 'right',
       sentence: 'Who shows the right password is welcome.',
       cite: 'RFC 9110 §15.3.1',
-      look: answers(LOGIN, 'hello ann', '200, and {"user":"ann"}', 'status'),
-      ask: 'What is in the body of a login, and what do you compare it with?',
-      hint: 'The body is JSON: {"user":"ann","password":"correct horse"}. The starter reads it: begin from there.',
+      look: answers(LOGIN, 'hello ann', '200, {"user":"ann"} and a cookie named session', 'status'),
+      ask: 'What must the answer to a login hold, in its head and in its body?',
+      hint: 'Set-Cookie: session=…, and the user as JSON. The starter answers in this way: begin from there.',
     },
     {
       id: 'guess',
@@ -108,7 +108,6 @@ export const exercise: Build<Guest> = {
   wrong: {
     'by-number': 'guess',
     'cookie-only': 'logout',
-    'at-the-end': 'kill',
     'logins-only': 'kill-late',
     'in-the-cookie': 'swap',
   },

@@ -91,7 +91,12 @@ export const exercise: Build<Guest> = {
       stage: 'right',
       sentence: 'Who shows the right password is given a token, and the token says when it ends.',
       cite: 'RFC 7519 §4.1.4',
-      look: answers(LOGIN, 'hello ann', '200, {"user":"ann"}, and a token with a number for exp', 'status'),
+      look: answers(
+        LOGIN,
+        'hello ann',
+        '200, {"user":"ann"}, and a cookie named token, whose exp is a number',
+        'status',
+      ),
       ask: 'What does somebody have for ever who has found a token without an end?',
       hint: 'Beside sub there must be exp: Math.floor(Date.now() / 1000) + 600.',
     },
