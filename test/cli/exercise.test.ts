@@ -190,11 +190,11 @@ describe('what learners read', () => {
 
   test('the command line offers what there is', async () => {
     for (const action of ACTIONS) expect(source).toContain(`'${action}'`);
-    const { out } = await amnesia(['exercise', '--help'], { script });
+    const { out } = await amnesia(['exercise', '--help']);
     expect(out).toContain('Examples:');
     expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
     const asked = ['--get-yargs-completions', 'amnesia', 'exercise', 'start', ''];
-    const offered = (await amnesia(asked, { script, env: { SHELL: '/bin/bash' } })).out.split('\n');
+    const offered = (await amnesia(asked, { env: { SHELL: '/bin/bash' } })).out.split('\n');
     expect(offered).toEqual(expect.arrayContaining(COURSE.map(({ id }) => id)));
   });
 });
