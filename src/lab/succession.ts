@@ -209,12 +209,27 @@ export async function succession({
     healing.catch(() => {});
   }
 
+  /** What is still waited for: when all is over nobody is told any more, or who waits for ever would keep this process alive. */
+  const waiting = new Set<NodeJS.Timeout>();
+
   /** Resolves when there is no point in waiting any longer for what is not coming. */
   function overdue(answered: AbortSignal, over: Over): Promise<void> {
     return new Promise((resolve) => {
-      if (answered.aborted) return;
-      const timer = setTimeout(resolve, over === 'udp' ? OVERDUE.udp : Math.max(OVERDUE.tcp, LONGER * step));
-      answered.addEventListener('abort', () => clearTimeout(timer), { once: true });
+      if (answered.aborted || stopping) return;
+      const done = () => {
+        clearTimeout(timer);
+        waiting.delete(timer);
+        answered.removeEventListener('abort', done);
+      };
+      const timer = setTimeout(
+        () => {
+          done();
+          resolve();
+        },
+        over === 'udp' ? OVERDUE.udp : Math.max(OVERDUE.tcp, LONGER * step),
+      );
+      waiting.add(timer);
+      answered.addEventListener('abort', done);
       // A dead server will not answer; on a stream that is heard, and to leave it before would be another story.
       if (over === 'udp' && !current.dead()) void current.died.then(() => resolve());
     });
@@ -286,6 +301,8 @@ export async function succession({
     },
     async stop() {
       stopping = true;
+      for (const timer of waiting) clearTimeout(timer);
+      waiting.clear();
       await birth;
       try {
         await front?.close();

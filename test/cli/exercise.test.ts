@@ -101,6 +101,16 @@ test('a server that looks right: a place where it holds, and one where it breaks
   expect((await bob.types('check', '--cut', 'swap', '--at', '1')).code).toBe(64);
 });
 
+test('a server that stays silent is waited for, and not for ever: the command ends', async () => {
+  const sam = learner();
+  await sam.types('start', 'name-not-path');
+  const silent = "import net from 'node:net';\nnet.createServer((socket) => socket.resume()).listen(process.env.PORT);";
+  writeFileSync(sam.file('name-not-path'), silent);
+  const { code, out, err } = await sam.types('check');
+  expect({ code, err }, out).toEqual({ code: 2, err: '' });
+  expect(out).toContain('  not shown (reachable): The server answers.\n');
+});
+
 test('a log with blanks: shown without what belongs there, judged, and then shown as it was', async () => {
   const eve = learner();
   await eve.types('start', 'read-a-return');
