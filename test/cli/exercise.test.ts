@@ -1,6 +1,6 @@
 // The course as a learner has it: a folder of their own, and a command for each thing they may want.
 
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { COURSE } from '../../demos/exercises/index.ts';
@@ -184,6 +184,16 @@ test('in a terminal what is saved is checked again, and a key is enough for the 
   const { code, out } = await ended;
   expect(code).toBe(1);
   expect(out.split('passed: Echo')).toHaveLength(2);
+});
+
+test('in a terminal, and its folder is taken away: a line, and no fault of ours', async (context) => {
+  const tom = learner();
+  const { shows, ended } = terminal(needs(context, 'python3'), ['exercise', '--dir', tom.dir], {});
+  await shows(/not yet \(right\)[\s\S]*?q quit/);
+  rmSync(join(tom.dir, 'echo'), { recursive: true });
+  const { code, out } = await ended;
+  expect(out).toMatch(/echo is not there any more\. Type: .*exercise start echo/);
+  expect(code).toBe(64);
 });
 
 describe('what learners read', () => {

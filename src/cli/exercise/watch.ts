@@ -2,6 +2,7 @@
 
 import { readdirSync, watch as watchFolder } from 'node:fs';
 import type { Entry } from '../../../demos/exercises/index.ts';
+import { UsageError } from '../errors.ts';
 import { untilStopped } from '../running.ts';
 import { type Asked, checkOne } from './check.ts';
 
@@ -40,6 +41,10 @@ export async function watch(first: Entry, asked: Asked, acts: Acts): Promise<num
     going = (async () => {
       do {
         isAskedAgain = false;
+        if (!folder.isBegun(entry.id))
+          throw new UsageError(
+            `${folder.show(entry.id)} is not there any more. Type: amnesia exercise start ${entry.id}`,
+          );
         before = new Set(readdirSync(folder.of(entry.id)));
         clear();
         code = await checkOne(entry, asked);
