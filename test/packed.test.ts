@@ -71,7 +71,7 @@ describe('the package, as somebody has it who installed it', () => {
       'demos/udp-echo.ts',
       'demos/exercises/echo/problem.md',
       'demos/exercises/echo/starter.mjs',
-      'demos/exercises/echo/wrong/text.mjs',
+      'demos/exercises/echo/wrong/text.diff',
       'README.md',
       'LICENSE',
     ])

@@ -97,7 +97,7 @@ describe('how it is written', () => {
       'two checks of one name',
       { ...written, checks: [...written.checks, ...written.checks.slice(0, 1)] },
       undefined,
-      'two checks are called same',
+      'two checks are called once',
     ],
     [
       'a server that needs a package',
