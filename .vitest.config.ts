@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** What takes minutes, in the order in which it is begun: where it came last, one worker would wait for the other. */
-const LONG = [/promises/, /points/, /durability/, /cli\//, /golden/, /litmus/, /replica/, /schema/];
+const LONG = [/exercises.lint/, /promises/, /points/, /durability/, /cli\//, /golden/, /litmus/, /replica/, /schema/];
 
 /** Vitest begins with what took longest the last time; on a machine that has never run the tests, with the largest files. */
 class LongestFirst extends BaseSequencer {
