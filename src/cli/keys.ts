@@ -17,7 +17,20 @@ export async function waitForKey(prompt: string): Promise<void> {
 }
 
 /** A number from 1 to `most`; undefined when the input ends. Asks again until it gets one. */
-export async function ask(question: string, most: number): Promise<number | undefined> {
+export function ask(question: string, most: number): Promise<number | undefined> {
+  return asked(question, (line) => {
+    const chosen = Number(line.trim());
+    return Number.isInteger(chosen) && chosen >= 1 && chosen <= most ? chosen : undefined;
+  });
+}
+
+/** A line of text; undefined when the input ends. */
+export function askLine(question: string): Promise<string | undefined> {
+  return asked(question, (line) => line);
+}
+
+/** What `taken` makes of the first line that it takes; undefined when the input ends. Asks again after each other line. */
+async function asked<T>(question: string, taken: (line: string) => T | undefined): Promise<T | undefined> {
   const terminal = process.stdin.isTTY === true;
   const lines = createInterface({
     input: process.stdin,
@@ -38,36 +51,10 @@ export async function ask(question: string, most: number): Promise<number | unde
     lines.setPrompt(question);
     prompt();
     for await (const line of lines) {
-      const chosen = Number(line.trim());
-      if (Number.isInteger(chosen) && chosen >= 1 && chosen <= most) return chosen;
+      const answer = taken(line);
+      if (answer !== undefined) return answer;
       prompt();
     }
-    // The signal is on its way; until it ends us, nothing may go on.
-    if (interrupted) await new Promise(() => {});
-    return undefined;
-  } finally {
-    lines.close();
-  }
-}
-
-/** A line of text; undefined when the input ends. */
-export async function askLine(question: string): Promise<string | undefined> {
-  const lines = createInterface({
-    input: process.stdin,
-    output: process.stderr,
-    terminal: process.stdin.isTTY === true,
-  });
-  let interrupted = false;
-  lines.on('SIGINT', () => {
-    interrupted = true;
-    process.stderr.write('\n');
-    lines.close();
-    process.emit('SIGINT', 'SIGINT');
-  });
-  try {
-    lines.setPrompt(question);
-    lines.prompt();
-    for await (const line of lines) return line;
     // The signal is on its way; until it ends us, nothing may go on.
     if (interrupted) await new Promise(() => {});
     return undefined;
