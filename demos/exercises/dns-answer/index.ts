@@ -1,6 +1,5 @@
 // A DNS answer: the header bit by bit, the question sent back, a record with its lifetime, and two kinds of "no".
 
-import { once } from 'node:events';
 import { decode as decodePacket } from 'dns-packet';
 import type { Build, Check, Finding, Packet, Run } from '../../../src/lab/exercise.ts';
 import { answers, field, lastAnswer, said, survived } from '../../../src/lab/exercise.ts';
@@ -8,10 +7,10 @@ import { card as dns } from '../../../src/protocols/dns/index.ts';
 import { rcodeName, rcodeOf, TYPE, wire } from '../../../src/protocols/dns/wire.ts';
 import type { AnyCard } from '../../../src/protocols/index.ts';
 import type { Client, ClientOptions } from '../../../src/protocols/shapes.ts';
-import { ask, openTo } from '../../../src/sockets/ask.ts';
 import { WireError } from '../../../src/wire/fields.ts';
 import { printable } from '../../../src/wire/printable.ts';
 import { decode } from '../../../src/wire/wire.ts';
+import { asker } from '../datagrams.ts';
 
 /** By datagrams alone: a server for one exercise need not listen on a stream as well. */
 const card: AnyCard = { ...dns, transport: 'udp' };
@@ -22,16 +21,11 @@ interface Resolver extends Client {
 }
 
 /** Unlike a real resolver it takes whatever datagram comes for its answer: whether it is one, the checks say. */
-async function connect({ host, port, waits, world }: ClientOptions): Promise<Resolver> {
-  let socket = await openTo(host, port);
-  const leave = async () => {
-    const left = once(socket, 'close');
-    socket.close();
-    await left;
-  };
+async function connect(options: ClientOptions): Promise<Resolver> {
+  const { ask, move, close } = await asker(options);
   return {
     async ask(name, type, { recursion } = { recursion: false }) {
-      const id = Buffer.from(world.name(), 'base64url').subarray(0, 2);
+      const id = Buffer.from(options.world.name(), 'base64url').subarray(0, 2);
       const labels = name.split('.').flatMap((label) => [Buffer.of(label.length), Buffer.from(label)]);
       const query = Buffer.concat([
         id,
@@ -39,16 +33,11 @@ async function connect({ host, port, waits, world }: ClientOptions): Promise<Res
         ...labels,
         Buffer.of(0, 0, TYPE[type], 0, 1),
       ]);
-      const answer = await ask(socket, query, (datagram) => datagram, waits);
-      if (!Buffer.isBuffer(answer)) throw new Error(answer === 'refused' ? 'nobody listens' : 'no datagram came back');
-      return inWords(answer, name);
+      return inWords(await ask(query), name);
     },
     facts: () => ({}),
-    async move() {
-      await leave();
-      socket = await openTo(host, port);
-    },
-    close: leave,
+    move,
+    close,
   };
 }
 

@@ -1,15 +1,14 @@
 // DNS cookies with no memory: a server that knows its clients again, and keeps no list of them.
 
-import { once } from 'node:events';
 import type { Build } from '../../../src/lab/exercise.ts';
 import { answers, survived } from '../../../src/lab/exercise.ts';
 import { card as dns } from '../../../src/protocols/dns/index.ts';
 import { optRecord, RCODE, rcodeName, rcodeOf, wire } from '../../../src/protocols/dns/wire.ts';
 import type { AnyCard } from '../../../src/protocols/index.ts';
 import type { Client, ClientOptions } from '../../../src/protocols/shapes.ts';
-import { ask, openTo } from '../../../src/sockets/ask.ts';
 import { viewOf, WireError } from '../../../src/wire/fields.ts';
 import { decode } from '../../../src/wire/wire.ts';
+import { asker, type Exchange } from '../datagrams.ts';
 
 /** By datagrams alone: on a stream the connection proves the address, and nobody needs a cookie (RFC 7873 §5.2.3). */
 const card: AnyCard = { ...dns, transport: 'udp' };
@@ -29,22 +28,21 @@ const SIZE = 1232;
 const CLIENT_COOKIE = 8;
 
 /** Unlike the client of dns it takes BADCOOKIE for an answer, and does not ask again. */
-async function connect({ host, port, waits, world, introduce }: ClientOptions): Promise<Guest> {
-  let socket = await openTo(host, port);
+async function connect(options: ClientOptions): Promise<Guest> {
+  const { ask, stranger, move, close } = await asker(options);
   const own = rolled().subarray(0, CLIENT_COOKIE);
   /** The server's cookie for this client: the last one it was given with an answer. */
   let given: Buffer | undefined;
 
   function rolled(): Buffer {
-    return Buffer.from(world.name(), 'base64url');
+    return Buffer.from(options.world.name(), 'base64url');
   }
 
   /** Asks once. Resolves to the answer in words, and the server cookie in it. */
-  async function exchange(through: typeof socket, client: Buffer, server: Buffer = Buffer.alloc(0)) {
+  async function exchange(through: Exchange, client: Buffer, server: Buffer = Buffer.alloc(0)) {
     const opt = viewOf(optRecord(SIZE, 0, false, Buffer.concat([client, server])));
     const header = Buffer.concat([rolled().subarray(0, 2), Buffer.of(0, 0, 0, 1, 0, 0, 0, 0, 0, 1)]);
-    const answer = await ask(through, Buffer.concat([header, QUESTION, opt]), (datagram) => datagram, waits);
-    if (!Buffer.isBuffer(answer)) throw new Error(answer === 'refused' ? 'nobody listens' : 'no datagram came back');
+    const answer = await through(Buffer.concat([header, QUESTION, opt]));
     try {
       const message = decode(wire, answer, 'server', 'udp');
       const cookie = message.edns?.cookie;
@@ -63,7 +61,7 @@ async function connect({ host, port, waits, world, introduce }: ClientOptions): 
 
   return {
     async meet() {
-      const { words, server } = await exchange(socket, own);
+      const { words, server } = await exchange(ask, own);
       given = server && Buffer.from(server);
       return words;
     },
@@ -71,31 +69,16 @@ async function connect({ host, port, waits, world, introduce }: ClientOptions): 
       const shown = Buffer.from(given ?? '');
       if (shown.length === 0) throw new Error('the server has given no cookie');
       if (as === 'changed') shown.writeUInt8(shown.readUInt8(shown.length - 1) ^ 1, shown.length - 1);
-      return (await exchange(socket, own, shown)).words;
+      return (await exchange(ask, own, shown)).words;
     },
     async steal() {
-      const theirs = await openTo(host, port);
-      const { address, port: at } = theirs.address();
-      introduce?.(`${address}:${at}`, 'stranger');
-      try {
-        return (await exchange(theirs, rolled().subarray(0, CLIENT_COOKIE), given)).words;
-      } finally {
-        theirs.close();
-      }
+      const { words } = await stranger((through) => exchange(through, rolled().subarray(0, CLIENT_COOKIE), given));
+      return words;
     },
     facts: () => (given ? { 'cookie[server]': 'the one that the server made for this client' } : {}),
-    async move() {
-      await leave();
-      socket = await openTo(host, port);
-    },
-    close: leave,
+    move,
+    close,
   };
-
-  async function leave(): Promise<void> {
-    const left = once(socket, 'close');
-    socket.close();
-    await left;
-  }
 }
 
 function cookieInWords(cookie: Buffer | undefined, client: Buffer): string {

@@ -1,44 +1,33 @@
 // Echo: what comes in goes out, to whoever sent it. Passed by removing one line.
 
-import { once } from 'node:events';
 import type { Build } from '../../../src/lab/exercise.ts';
 import { answers, type Check, type Finding, said, survived } from '../../../src/lab/exercise.ts';
 import type { Client, ClientOptions } from '../../../src/protocols/shapes.ts';
 import { card } from '../../../src/protocols/udp-echo/index.ts';
-import { ask, openTo } from '../../../src/sockets/ask.ts';
 import { quoted } from '../../../src/wire/printable.ts';
+import { asker } from '../datagrams.ts';
 
-interface Asker extends Client {
+interface Caller extends Client {
   /** Sends a datagram, once. Resolves to the first one that comes back, whatever is in it. */
   say(payload: Buffer): Promise<string>;
 }
 
 /** Unlike the client of udp-echo, it takes any answer for the one to its question: whether it is, the checks say. */
-async function connect({ host, port, waits }: ClientOptions): Promise<Asker> {
-  let socket = await openTo(host, port);
-  const leave = async () => {
-    const left = once(socket, 'close');
-    socket.close();
-    await left;
-  };
+async function connect(options: ClientOptions): Promise<Caller> {
+  const { ask, move, close } = await asker(options);
   return {
     async say(payload) {
-      const answer = await ask(socket, payload, (datagram) => datagram, waits);
-      if (!Buffer.isBuffer(answer)) throw new Error(answer === 'refused' ? 'nobody listens' : 'no datagram came back');
-      return quoted(answer);
+      return quoted(await ask(payload));
     },
     facts: () => ({}),
-    async move() {
-      await leave();
-      socket = await openTo(host, port);
-    },
-    close: leave,
+    move,
+    close,
   };
 }
 
 const say = (name: string, payload: Buffer | string) => ({
   name: `say ${name}`,
-  act: (client: Asker) => client.say(Buffer.from(payload)),
+  act: (client: Caller) => client.say(Buffer.from(payload)),
 });
 
 /** A datagram more than were asked for. */
@@ -88,7 +77,7 @@ function firstDifference(one: string, other: string): number | undefined {
   return undefined;
 }
 
-export const exercise: Build<Asker> = {
+export const exercise: Build<Caller> = {
   id: 'echo',
   kind: 'feature',
   cites: 'RFC 862',

@@ -6,8 +6,7 @@ import type { ClientOptions } from '../../../src/protocols/shapes.ts';
 import type { SessionClient } from '../../../src/protocols/tcp-session/client.ts';
 import { card } from '../../../src/protocols/tcp-session/index.ts';
 import { type Message, wire } from '../../../src/protocols/tcp-session/wire.ts';
-import { dialUntilAnswered } from '../../../src/sockets/dial.ts';
-import { encode, Inbox } from '../../../src/wire/wire.ts';
+import { answerTo } from '../newcomer.ts';
 
 interface Guest extends SessionClient {
   /** Asks for session `id` from a connection of its own, with a token that nobody was given. Resolves to the answer in words. */
@@ -19,30 +18,10 @@ async function connect(options: ClientOptions): Promise<Guest> {
   return {
     ...client,
     async guess(id) {
-      const socket = await dialUntilAnswered(options, (dialled) =>
-        options.introduce?.(`${dialled.localAddress}:${dialled.localPort}`, 'stranger'),
-      );
-      const inbox = new Inbox(wire, 'server');
-      socket.write(encode(wire, { type: 'RESUME', session: id, token: Buffer.alloc(16, 0x2a).toString('base64url') }));
-      try {
-        return inWords(await firstOf(socket, inbox));
-      } finally {
-        socket.destroy();
-      }
+      const token = Buffer.alloc(16, 0x2a).toString('base64url');
+      return inWords(await answerTo({ type: 'RESUME', session: id, token }, 'stranger', options));
     },
   };
-}
-
-function firstOf(socket: Awaited<ReturnType<typeof dialUntilAnswered>>, inbox: Inbox<Message>): Promise<Message> {
-  return new Promise((resolve, reject) => {
-    socket.on('error', () => {});
-    socket.on('data', (chunk) => {
-      const { messages, error } = inbox.push(chunk);
-      if (messages[0]) resolve(messages[0]);
-      else if (error) reject(error);
-    });
-    socket.on('close', () => reject(new Error('the connection was lost before an answer came')));
-  });
 }
 
 function inWords(message: Message): string {

@@ -1,15 +1,14 @@
 // Reliable datagrams: they are lost, come twice, and overtake each other; a text must arrive once and in order all the same.
 
-import { once } from 'node:events';
 import type { Build, Check } from '../../../src/lab/exercise.ts';
 import { answers, during, field, type Packet, survived } from '../../../src/lab/exercise.ts';
 import type { AnyCard } from '../../../src/protocols/index.ts';
 import type { Client, ClientOptions } from '../../../src/protocols/shapes.ts';
 import { card as echo } from '../../../src/protocols/udp-echo/index.ts';
-import { ask, openTo } from '../../../src/sockets/ask.ts';
 import { WireError } from '../../../src/wire/fields.ts';
 import { quoted } from '../../../src/wire/printable.ts';
 import { decode, encode } from '../../../src/wire/wire.ts';
+import { asker, type Exchange } from '../datagrams.ts';
 import { type Message, wire } from './wire.ts';
 
 /** Datagrams as udp-echo has them, with a meaning of their own. */
@@ -39,14 +38,12 @@ const TEXTS = ['one ', 'two ', 'three '];
  * The network is not asked to lose, double or reorder anything: this client sends as if it had. It takes whatever comes for the answer;
  * whether it is one, the checks say.
  */
-async function connect({ host, port, waits, world, introduce }: ClientOptions): Promise<Teller> {
-  let socket = await openTo(host, port);
-  const stream = streamOf(world.name());
+async function connect(options: ClientOptions): Promise<Teller> {
+  const { ask, stranger, move, close } = await asker(options);
+  const stream = streamOf(options.world.name());
 
-  async function exchange(through: typeof socket, message: Message): Promise<Message> {
-    const answer = await ask(through, encode(wire, message), (datagram) => datagram, waits);
-    if (answer === 'refused') throw new Error('nobody listens');
-    if (answer === 'silence') throw new Error(`no datagram came back for ${message.type}`);
+  async function exchange(through: Exchange, message: Message): Promise<Message> {
+    const answer = await through(encode(wire, message), message.type);
     try {
       return decode(wire, answer, 'server', 'udp');
     } catch (error) {
@@ -56,7 +53,7 @@ async function connect({ host, port, waits, world, introduce }: ClientOptions): 
   }
 
   /** One text; resolves to the number that the server expects after it. */
-  async function sent(through: typeof socket, from: number, number: number): Promise<number> {
+  async function sent(through: Exchange, from: number, number: number): Promise<number> {
     const text = Buffer.from(TEXTS[number] ?? '');
     const answer = await exchange(through, { type: 'TEXT', stream: from, number, text });
     if (answer.type !== 'ACK') throw new Error(`TEXT was answered by ${answer.type}`);
@@ -66,39 +63,24 @@ async function connect({ host, port, waits, world, introduce }: ClientOptions): 
   return {
     async tell(...numbers) {
       let next = 0;
-      for (const number of numbers) next = await sent(socket, stream, number);
+      for (const number of numbers) next = await sent(ask, stream, number);
       // What was acknowledged before is not here any more.
-      for (let times = 0; times < AGAIN && numbers.includes(next); times++) next = await sent(socket, stream, next);
+      for (let times = 0; times < AGAIN && numbers.includes(next); times++) next = await sent(ask, stream, next);
       return `the server expects number ${next}`;
     },
     async read() {
-      const answer = await exchange(socket, { type: 'READ', stream });
+      const answer = await exchange(ask, { type: 'READ', stream });
       if (answer.type !== 'STORY') throw new Error(`READ was answered by ${answer.type}`);
       return quoted(answer.text);
     },
     async other() {
-      const own = await openTo(host, port);
-      const { address, port: at } = own.address();
-      introduce?.(`${address}:${at}`, 'stranger');
-      try {
-        return `the server expects number ${await sent(own, streamOf(world.name()), 0)}`;
-      } finally {
-        own.close();
-      }
+      const next = await stranger((through) => sent(through, streamOf(options.world.name()), 0));
+      return `the server expects number ${next}`;
     },
     facts: () => ({}),
-    async move() {
-      await leave();
-      socket = await openTo(host, port);
-    },
-    close: leave,
+    move,
+    close,
   };
-
-  async function leave(): Promise<void> {
-    const left = once(socket, 'close');
-    socket.close();
-    await left;
-  }
 }
 
 function streamOf(name: string): number {

@@ -5,9 +5,8 @@ import { answers, field, firstDifference, said, survived } from '../../../src/la
 import type { ClientOptions } from '../../../src/protocols/shapes.ts';
 import type { SessionClient } from '../../../src/protocols/tcp-session/client.ts';
 import { card } from '../../../src/protocols/tcp-session/index.ts';
-import { hex, type Message, wire } from '../../../src/protocols/tcp-session/wire.ts';
-import { dialUntilAnswered } from '../../../src/sockets/dial.ts';
-import { encode, Inbox } from '../../../src/wire/wire.ts';
+import { hex, wire } from '../../../src/protocols/tcp-session/wire.ts';
+import { answerTo } from '../newcomer.ts';
 
 interface Guest extends SessionClient {
   /** Somebody else opens a session, on a connection of their own, and leaves. Resolves to the number that they were given. */
@@ -19,25 +18,8 @@ async function connect(options: ClientOptions): Promise<Guest> {
   return {
     ...client,
     async newcomer() {
-      const socket = await dialUntilAnswered(options, (dialled) =>
-        options.introduce?.(`${dialled.localAddress}:${dialled.localPort}`, 'newcomer'),
-      );
-      const inbox = new Inbox(wire, 'server');
-      socket.write(encode(wire, { type: 'OPEN', seq: 7 }));
-      try {
-        const message = await new Promise<Message>((resolve, reject) => {
-          socket.on('error', () => {});
-          socket.on('data', (chunk) => {
-            const { messages, error } = inbox.push(chunk);
-            if (messages[0]) resolve(messages[0]);
-            else if (error) reject(error);
-          });
-          socket.on('close', () => reject(new Error('the connection was lost before an answer came')));
-        });
-        return message.type === 'OPENED' ? `session ${message.session}` : `${wire.kind(message)} ${wire.says(message)}`;
-      } finally {
-        socket.destroy();
-      }
+      const message = await answerTo({ type: 'OPEN', seq: 7 }, 'newcomer', options);
+      return message.type === 'OPENED' ? `session ${message.session}` : `${wire.kind(message)} ${wire.says(message)}`;
     },
   };
 }
