@@ -203,14 +203,18 @@ function answer<K extends FromHost['is']>(host: Host, kind: K): Promise<FromHost
  */
 function hostScript(): { script: string; flags: readonly string[] } {
   const here = import.meta.url;
-  const ahead = process.env.AMNESIA_HOST;
-  if (ahead !== undefined) return { script: ahead, flags: [] };
-  if (here.endsWith('.js')) return { script: fileURLToPath(new URL('./host.js', here)), flags: [] };
-  const script = fileURLToPath(new URL('./host.ts', here));
+  const name = here.endsWith('.js') ? './host.js' : './host.ts';
+  const script = process.env.AMNESIA_HOST ?? fileURLToPath(new URL(name, here));
+  return { script, flags: flagsFor(script) };
+}
+
+/** What Node needs to run a script of ours from any folder: nothing for what is built. */
+export function flagsFor(script: string): readonly string[] {
+  if (!script.endsWith('.ts')) return [];
   // Never through the `tsx` command: the server would be its child, and a SIGKILL would leave the server answering.
   const { typescript } = process.features as { typescript?: unknown };
-  if (typescript) return { script, flags: ['--disable-warning=ExperimentalWarning'] };
-  return { script, flags: ['--import', pathToFileURL(createRequire(here).resolve('tsx')).href] };
+  if (typescript) return ['--disable-warning=ExperimentalWarning'];
+  return ['--import', pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href];
 }
 
 function after(milliseconds: number): Promise<void> {

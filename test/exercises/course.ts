@@ -9,6 +9,7 @@ import { gapsOf } from '../../src/cli/exercise/lint.ts';
 import type { Report } from '../../src/lab/checker.ts';
 import { reportLines } from '../../src/log/exercise.ts';
 import { paint, widthOf } from '../../src/log/text.ts';
+import { amnesia, type Ran } from '../cli/amnesia.ts';
 
 /** Each of its servers is started a few times, in milliseconds. */
 const LONG = 150_000;
@@ -34,6 +35,15 @@ function golden(name: string, lines: string[]): void {
   expect(lines, name).toEqual(readFileSync(path, 'utf8').replaceAll('\r\n', '\n').trimEnd().split('\n'));
 }
 
+/** What is typed for several exercises, and is the same for all of them, is typed once. */
+const typed = new Map<string, Promise<Ran>>();
+function types(words: readonly string[], cwd: string): Promise<Ran> {
+  const command = words.join(' ');
+  const ran = typed.get(command) ?? amnesia(words, { cwd, env: { XDG_CACHE_HOME: `${cwd}/cache` } });
+  if (words[0] !== 'exercise') typed.set(command, ran);
+  return ran;
+}
+
 /** Every `of`-th exercise from `first` on: a file of tests has one worker, and the course is long. */
 export function holdToLint(first: number, of: number): void {
   describe.each(COURSE.filter((_entry, index) => index % of === first))('$id', (entry) => {
@@ -43,6 +53,7 @@ export function holdToLint(first: number, of: number): void {
         const reports = new Map<string, Report>();
         const gaps = await gapsOf(entry, await entry.load(), {
           course: COURSE_FOLDER,
+          types,
           told: (server, report) => reports.set(server.replace('/', '-'), report),
         });
         expect(gaps).toEqual([]);

@@ -8,7 +8,7 @@ import { exercise as echo } from '../../demos/exercises/echo/index.ts';
 import { exercise as adversary } from '../../demos/exercises/looks-right/index.ts';
 import { exercise as reading } from '../../demos/exercises/read-a-return/index.ts';
 import { skeleton } from '../../src/cli/exercise/author.ts';
-import { GAP, gapsOf, registryGaps } from '../../src/cli/exercise/lint.ts';
+import { commandsIn, GAP, gapsOf, type LintOptions, registryGaps } from '../../src/cli/exercise/lint.ts';
 import type { Build, Exercise } from '../../src/lab/exercise.ts';
 import type { Reading } from '../../src/lab/reading.ts';
 import { temporaryFolder } from '../../src/lab/tidy.ts';
@@ -20,14 +20,23 @@ afterAll(() => folder.remove());
 const course = join(folder.path, 'course');
 const written: Build = echo as unknown as Build;
 
+/** A program with which everything goes well, and one that cannot do a thing but begin. */
+const types = async () => ({ code: 0, err: '' });
+const refuses = (code: number) => async (words: readonly string[]) =>
+  words[1] === 'start' ? { code: 0, err: '' } : { code, err: 'amnesia: not today\n' };
+
 /** What is missing in an exercise whose folder has been changed. */
-async function gaps(exercise: Exercise | Reading, change: (own: string) => void = () => {}): Promise<string[]> {
+async function gaps(
+  exercise: Exercise | Reading,
+  change: (own: string) => void = () => {},
+  typing: LintOptions['types'] = types,
+): Promise<string[]> {
   const own = join(course, exercise.id);
   rmSync(own, { recursive: true, force: true });
   if (existsSync(join(COURSE_FOLDER, exercise.id))) cpSync(join(COURSE_FOLDER, exercise.id), own, { recursive: true });
   change(own);
   const entry = { id: exercise.id, title: 'A title', teaches: 'something', load: async () => exercise };
-  return gapsOf(entry, exercise, { course });
+  return gapsOf(entry, exercise, { course, types: typing });
 }
 
 const edit = (name: string, from: string | RegExp, to: string) => (own: string) => {
@@ -54,7 +63,7 @@ test('of a skeleton every part that is still to be written is named', async () =
   }
   const { exercise } = (await import(pathToFileURL(join(own, 'index.ts')).href)) as { exercise: Exercise };
   const entry = { id: 'my-own', title: 'Mine', teaches: 'something', load: async () => exercise };
-  const found = await gapsOf(entry, exercise, { course: join(folder.path, 'skeleton') });
+  const found = await gapsOf(entry, exercise, { course: join(folder.path, 'skeleton'), types });
   for (const part of ['hint 1', 'hint 3', 'the sentence of kill', 'the question of kill', 'the hint of kill'])
     expect(found).toContain(`${part} is still to be written`);
   for (const [name, text] of Object.entries(files))
@@ -131,6 +140,25 @@ describe('how it is written', () => {
     ],
   ])('%s', async (_what, exercise, change, gap) => {
     expect(await gaps(exercise, change)).toContain(gap);
+  });
+});
+
+describe('what its texts tell to type', () => {
+  test('commands are found in a line and on a line of their own, also broken in two', () => {
+    const text =
+      'Type `npm run amnesia -- list`,\nor `amnesia demo\nudp-echo`:\n\n    amnesia points http\n\nAmnesia is a word.';
+    expect(commandsIn(text)).toEqual(['list', 'demo udp-echo', 'points http']);
+  });
+
+  test('a check may say that it is not done yet; a command that cannot be run is a gap', async () => {
+    expect(await gaps(reading, undefined, refuses(1))).toEqual(
+      commandsIn(readFileSync(join(COURSE_FOLDER, reading.id, 'problem.md'), 'utf8'))
+        .filter((command) => !command.startsWith('exercise'))
+        .map((command) => expect.stringContaining(`amnesia ${command}, which its texts name, ends with 1`)),
+    );
+    expect(await gaps(reading, undefined, refuses(64))).toContain(
+      'amnesia exercise check read-a-return, which its texts name, ends with 64: amnesia: not today',
+    );
   });
 });
 

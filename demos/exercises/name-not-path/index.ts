@@ -98,7 +98,7 @@ export const exercise: Build<Guest> = {
       id: 'nature',
       stage: 'survives',
       arm: 'all',
-      sentence: 'The session is filed under a name, by the same measure as in `amnesia litmus`.',
+      sentence: 'The session is filed under a name, by the same measure as in `amnesia litmus tcp-session/memory`.',
       cite: 'README: what follows from the cuts',
       look: filedUnderAName,
       ask: 'Who holds the session now, and what would take it from them?',

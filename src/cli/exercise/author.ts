@@ -1,8 +1,14 @@
 // For authors: a skeleton of an exercise, and what the course still lacks.
 
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { COURSE } from '../../../demos/exercises/index.ts';
+import { flagsFor } from '../../lab/lives.ts';
+import { adopt } from '../../lab/tidy.ts';
 import { wrap } from '../../log/text.ts';
 import { EXIT, UsageError } from '../errors.ts';
 import type { Screen } from '../screen.ts';
@@ -17,13 +23,29 @@ export async function lint(id: string | undefined, out: Screen): Promise<number>
   const gaps = id === undefined ? registryGaps(COURSE_FOLDER) : [];
   for (const entry of entries) {
     const progress = (doing: string) => out.progress(`${entry.id}: ${doing}…`);
-    const found = await gapsOf(entry, await entry.load(), { course: COURSE_FOLDER, progress });
+    const found = await gapsOf(entry, await entry.load(), { course: COURSE_FOLDER, types, progress });
     gaps.push(...found.map((gap) => `${entry.id}: ${gap}`));
     out.progress('');
     if (found.length === 0) out.print([{ text: '  ✓ ', style: 'good' }, { text: entry.id }]);
   }
   for (const gap of gaps) out.print(...wrap([{ text: '  ✗ ', style: 'bad' }, { text: gap }], out.look, 4));
   return gaps.length === 0 ? EXIT.asClaimed : EXIT.notAsClaimed;
+}
+
+const PROGRAM = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../amnesia.ts' : './amnesia.js', import.meta.url),
+);
+
+/** Types `amnesia` as a learner does who has nothing yet. */
+async function types(words: readonly string[], cwd: string): Promise<{ code: number | null; err: string }> {
+  const child = spawn(process.execPath, [...flagsFor(PROGRAM), PROGRAM, ...words], {
+    cwd,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, XDG_CACHE_HOME: join(cwd, 'cache') },
+  });
+  adopt(child);
+  const [err, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  return { code, err };
 }
 
 /** Writes a skeleton, whose gaps {@link lint} names. */

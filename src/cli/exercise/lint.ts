@@ -10,6 +10,7 @@ import { letterOf, playReading, type Reading } from '../../lab/reading.ts';
 import type { Cut } from '../../lab/story.ts';
 import { temporaryFolder } from '../../lab/tidy.ts';
 import { COMMANDS } from '../commands.ts';
+import { EXIT } from '../errors.ts';
 import { ACTIONS } from '../exercise.ts';
 
 /** What marks a gap in a skeleton. */
@@ -27,6 +28,8 @@ const SHORT = 20;
 export interface LintOptions {
   /** The folder of the course. */
   course: string;
+  /** Types `amnesia` and these words in a folder, where no run of the author's is touched. */
+  types: (words: readonly string[], cwd: string) => Promise<{ code: number | null; err: string }>;
   /** What each wrong server's learner would be told. */
   told?: (server: string, report: Report) => void;
   progress?: (doing: string) => void;
@@ -38,6 +41,10 @@ export async function gapsOf(entry: Entry, exercise: Exercise | Reading, options
   const gaps = textGaps(entry, exercise, own);
   // What is not there cannot be played.
   if (gaps.length > 0) return gaps;
+  return [...(await runGaps(exercise, own, options)), ...(await playGaps(exercise, own, options))];
+}
+
+function playGaps(exercise: Exercise | Reading, own: string, options: LintOptions): Promise<string[]> {
   if (exercise.kind === 'read') return blankGaps(exercise, options);
   return exercise.kind === 'adversary' ? placeGaps(exercise, own, options) : serverGaps(exercise, own, options);
 }
@@ -57,16 +64,17 @@ export function registryGaps(course: string): string[] {
   ];
 }
 
-/** The commands that a text tells its reader to type, without `amnesia`. */
+/** The commands that a text tells its reader to type, in its lines or on a line of their own, without `amnesia`. */
 export function commandsIn(text: string): string[] {
-  return [...text.matchAll(/`(?:npm run )?amnesia(?: --)? ([^`]+)`/g)].map(([, command = '']) => command);
+  const found = text.matchAll(/`(?:npm run )?amnesia(?: --)? ([^`]+)`|^ {4}(?:npm run )?amnesia(?: --)? (.+)$/gm);
+  return [...found].map(([, within, alone]) => (within ?? alone ?? '').replace(/\s+/g, ' '));
 }
 
 /** What is wrong with how it is written. */
 function textGaps({ id, title, teaches }: Entry, exercise: Exercise | Reading, own: string): string[] {
   const files = ['problem.md', ...serversOf(exercise)];
   const there = files.filter((name) => existsSync(join(own, name)));
-  const texts = [...exercise.hints.map((hint, index): Text => [`hint ${index + 1}`, hint]), ...textsOf(exercise)];
+  const texts = textsOf(exercise);
   return [
     ...(exercise.id === id ? [] : [`its folder and its entry are called ${id}, and it calls itself ${exercise.id}`]),
     ...(title === '' || teaches === '' ? ['its title or what it teaches is empty'] : []),
@@ -90,6 +98,10 @@ function serversOf(exercise: Exercise | Reading): string[] {
 type Text = [what: string, text: string];
 
 function textsOf(exercise: Exercise | Reading): Text[] {
+  return [...exercise.hints.map((hint, index): Text => [`hint ${index + 1}`, hint]), ...textsByKind(exercise)];
+}
+
+function textsByKind(exercise: Exercise | Reading): Text[] {
   if (exercise.kind === 'adversary') return [['because', exercise.because]];
   if (exercise.kind === 'read')
     return exercise.blanks.flatMap(({ ask, hint }, index): Text[] => [
@@ -115,6 +127,31 @@ function commandGaps(what: string, text: string): string[] {
       first !== 'exercise' || third === undefined || /^-|^my-/.test(third) || COURSE.some(({ id }) => id === third);
     return isThere && isKnown && isMeant ? [] : [`${what} names the command amnesia ${command}, and there is none`];
   });
+}
+
+/** Commands in its texts that do not do what they are there for. */
+async function runGaps(exercise: Exercise | Reading, own: string, { types, progress }: LintOptions): Promise<string[]> {
+  const files = ['problem.md', ...serversOf(exercise)].map((name) => readFileSync(join(own, name), 'utf8'));
+  const commands = new Set([...textsOf(exercise).map(([, text]) => text), ...files].flatMap(commandsIn));
+  const there = temporaryFolder();
+  const gaps: string[] = [];
+  try {
+    for (const command of commands) {
+      progress?.(`amnesia ${command}`);
+      const words = command.split(' ');
+      const [first, , id] = words;
+      if (first === 'exercise' && id !== undefined) await types(['exercise', 'start', id], there.path);
+      const { code, err } = await types(words, there.path);
+      // Of an exercise that has only been begun, a check may well say that it is not done yet, or that nobody answers.
+      const isFine =
+        code === EXIT.asClaimed || (first === 'exercise' && (code === EXIT.notAsClaimed || code === EXIT.unknown));
+      if (!isFine)
+        gaps.push(`amnesia ${command}, which its texts name, ends with ${code}: ${err.trim().split('\n').at(-1)}`);
+    }
+  } finally {
+    await there.remove();
+  }
+  return gaps;
 }
 
 /** Checks, arms and wrong servers that do not fit together. */
