@@ -79,7 +79,7 @@ function upTo(entries: readonly Entry[], row: number | undefined): readonly Entr
   return last === -1 ? entries : entries.slice(0, last + 1);
 }
 
-/** The last rows of a story, with the steps that they belong to. */
+/** The last rows of a story, with the steps that they belong to, and before them the cuts: what comes after one is because of it. */
 function storyLines(entries: readonly Entry[], look: Look): Line[] {
   const log = new TerminalLog({ level: 'line', bytes: 'none', look, timeless: true });
   const rows = entries.filter((entry): entry is Numbered => 'row' in entry && entry.is !== 'memory');
@@ -89,8 +89,17 @@ function storyLines(entries: readonly Entry[], look: Look): Line[] {
   const step = entries.slice(0, Math.max(0, from)).findLast((entry) => entry.is === 'step' || entry.is === 'answer');
   const shown = [...(step?.is === 'step' ? [step] : []), ...entries.slice(Math.max(0, from))];
   const lines: Line[] = [];
-  const before = rows.length - ROWS;
-  if (before > 0) lines.push([{ text: `  (${before} ${before === 1 ? 'row' : 'rows'} before these)`, style: 'dim' }]);
+  let count = 0;
+  const leaveOut = (rows: number, where: string) => {
+    if (rows > 0) lines.push([{ text: `  (${rows} ${rows === 1 ? 'row' : 'rows'} ${where})`, style: 'dim' }]);
+  };
+  for (const [place, row] of rows.slice(0, -ROWS).entries()) {
+    if (row.is !== 'cut') continue;
+    leaveOut(place - count, count === 0 ? 'before this' : 'between');
+    lines.push(...log.lines(row));
+    count = place + 1;
+  }
+  leaveOut(rows.length - ROWS - count, count === 0 ? 'before these' : 'between');
   for (const entry of shown) {
     if (entry.is === 'answer') lines.push(...log.lines({ ...entry, answer: timeless(entry.answer) }));
     else if (entry.is !== 'arm') lines.push(...log.lines(entry));
