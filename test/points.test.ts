@@ -31,13 +31,37 @@ describe('an exchange killed at each of its points', () => {
     expect(lost.at(-1)?.because).toBe('“close it”: the server says: unknown session');
   });
 
-  test('a point that never comes says nothing about the server', async () => {
+  test('a point that a design never comes to is none of its own', async () => {
     const [, never] = await measured('disk', {
       ...exchange,
       points: [{ on: { moment: 'read', nth: 9, kind: 'DATA' }, tells: 'a ninth DATA' }],
     });
-    expect(never).toMatchObject({ outcome: undefined, because: 'no “read 9 DATA” came' });
+    expect(never).toMatchObject({ at: 'read 9 DATA', outcome: undefined, never: true });
+    expect(never).not.toHaveProperty('because');
   });
+
+  test('where all went otherwise than it goes, and nobody was killed, nothing is said', async () => {
+    let played = 0;
+    const last = exchange.steps.at(-1);
+    if (!last) throw new Error('the exchange has no steps');
+    const steps = [...exchange.steps, { name: 'count', act: async () => String(played++) }];
+    const [uncut, other] = await measured('disk', {
+      ...exchange,
+      steps,
+      points: [{ on: { moment: 'read', nth: 9, kind: 'DATA' }, tells: 'a ninth DATA' }],
+    });
+    expect(uncut?.outcome).toBe('0');
+    expect(other).toMatchObject({ outcome: undefined, because: 'no “read 9 DATA” came' });
+    expect(other).not.toHaveProperty('never');
+  });
+});
+
+test('a point that a design never comes to is a dash, and the dash is explained', async () => {
+  const never = { exchange: 'PUT', at: 'read 1 PUT', tells: 'it is read', outcome: undefined, never: true } as const;
+  const look = { width: 80, colour: false, ascii: false };
+  const lines = pointsLines({ designs: ['token'], results: [[never]] }, look).map((line) => paint(line, look));
+  expect(lines.map((line) => line.trimEnd())).toContain('    read 1 PUT  –');
+  expect(lines.at(-1)).toBe('  –  the design never comes to this point');
 });
 
 test.each<[string, Story, string[]]>([
@@ -84,12 +108,23 @@ describe('amnesia points', () => {
       outcome,
     });
     const table = { designs, results: designs.map((_name, nth) => [of(nth === 2 ? undefined : 'broken')]) };
-    const lines = pointsLines(table).map((line) => paint(line, { width: 80, colour: false, ascii: true }));
+    const look = { width: 80, colour: false, ascii: false };
+    const lines = pointsLines(table, look).map((line) => paint(line, look));
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
     expect(lines.join('\n')).toContain('unknown');
+    expect(lines.filter((line) => line.includes('QoS 2'))).toHaveLength(1);
     const [head, rule, row] = pointsMarkdown(table).split('\n');
     expect(head).toBe(`| exchange | killed at | where things stand | ${designs.join(' | ')} |`);
     expect(rule).toBe(`|${' --- |'.repeat(9)}`);
+    // Wider ones do not: some come below the others, and each of them says which it is.
+    const wide = { designs, results: designs.map(() => [of('none, logged out')]) };
+    const blocks = pointsLines(wide, look).map((line) => paint(line, look));
+    for (const line of blocks) expect(line.length).toBeLessThanOrEqual(80);
+    expect(blocks.filter((line) => line.includes('QoS 2'))).toHaveLength(2);
+    expect(blocks.filter((line) => /^ +(memory|disk|redis|aedes)/.test(line))).toEqual([
+      expect.stringMatching(/^ +memory +disk +redis *$/),
+      expect.stringMatching(/^ +aedes +aedes +aedes *$/),
+    ]);
     expect(row).toBe('| QoS 2 | read 1 PUBLISH | nothing yet | broken | broken | unknown | broken | broken | broken |');
   });
 });

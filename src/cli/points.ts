@@ -59,7 +59,10 @@ export async function points(named: string, options: LitmusOptions): Promise<num
       );
   } else if (options.markdown) process.stdout.write(`${pointsMarkdown(table)}\n`);
   else {
-    out.print(heading('killed at each point of an exchange: what became of it', out.look), ...pointsLines(table));
+    out.print(
+      heading('killed at each point of an exchange: what became of it', out.look),
+      ...pointsLines(table, out.look),
+    );
     for (const [nth, { design }] of picked.entries())
       for (const { exchange, at, because } of results[nth] ?? [])
         if (because)
@@ -67,5 +70,5 @@ export async function points(named: string, options: LitmusOptions): Promise<num
             ...wrap([{ text: `  ${design}, ${exchange}, ${at ?? 'no kill'}: ${because}`, style: 'warn' }], out.look, 4),
           );
   }
-  return results.flat().some(({ outcome }) => outcome === undefined) ? EXIT.unknown : EXIT.asClaimed;
+  return results.flat().some(({ outcome, never }) => outcome === undefined && !never) ? EXIT.unknown : EXIT.asClaimed;
 }

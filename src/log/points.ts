@@ -1,6 +1,6 @@
 // The table of an exchange: one row a point at which the server was killed, one column a design.
 
-import { type Line, type Style, widthOf } from './text.ts';
+import { type Line, type Look, type Style, widthOf, wrap } from './text.ts';
 
 /** What a cell must have, whoever measured it. */
 export interface Point {
@@ -8,6 +8,8 @@ export interface Point {
   at: string | undefined;
   tells: string;
   outcome: string | undefined;
+  /** The design never comes to the point. */
+  never?: true;
 }
 
 export interface PointsTable {
@@ -18,6 +20,13 @@ export interface PointsTable {
 }
 
 const UNKNOWN = 'unknown';
+/** Where a design never comes to a point. */
+const NEVER = '–';
+
+/** What a cell says. */
+function told({ outcome, never }: Point): string {
+  return outcome ?? (never ? NEVER : UNKNOWN);
+}
 
 /** As a Markdown table: what the README shows. */
 export function pointsMarkdown({ designs, results }: PointsTable): string {
@@ -26,24 +35,48 @@ export function pointsMarkdown({ designs, results }: PointsTable): string {
     cells[0]?.exchange ?? '',
     cells[0]?.at ?? '–',
     cells[0]?.tells ?? '',
-    ...cells.map(({ outcome }) => outcome ?? UNKNOWN),
+    ...cells.map(told),
   ]);
   return [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** As lines for a terminal: the exchange as a heading, a line a point, and below it where things stand. Six designs fit 80 columns. */
-export function pointsLines({ designs, results }: PointsTable): Line[] {
-  const rows = rowsOf(results);
-  const names = designs.map((name) => name.split(/(?=-)/));
-  const first = Math.max(...rows.map(([cell]) => widthOf(cell?.at ?? 'no kill'))) + 6;
-  const wide =
-    2 + Math.max(...names.flat().map(widthOf), ...results.flat().map(({ outcome }) => widthOf(outcome ?? UNKNOWN)));
+/**
+ * As lines for a terminal: the exchange as a heading, a line a point, and below it where things stand. Six designs of MQTT fit 80
+ * columns; where they do not fit beside each other, some come below the others.
+ */
+export function pointsLines({ designs, results }: PointsTable, look: Look): Line[] {
+  const cells = results.flat();
+  const first = Math.max(...cells.map(({ at }) => widthOf(at ?? NO_KILL))) + 6;
+  const words = [...designs.flatMap(parts), ...cells.map(told)];
+  const wide = 2 + Math.max(...words.map(widthOf));
+  const beside = Math.max(1, Math.floor((look.width - first) / wide));
+  const lines: Line[] = [];
+  for (let from = 0; from < designs.length; from += beside) {
+    if (from > 0) lines.push([]);
+    const to = from + beside;
+    lines.push(...blockLines({ designs: designs.slice(from, to), results: results.slice(from, to) }, first, wide));
+  }
+  if (cells.some(({ never }) => never))
+    lines.push([], ...wrap([{ text: `  ${NEVER}  the design never comes to this point`, style: 'dim' }], look, 5));
+  return lines;
+}
+
+const NO_KILL = 'no kill';
+
+/** A name in as many lines as it has words. */
+function parts(design: string): string[] {
+  return design.split(/(?=-)/);
+}
+
+/** Designs beside each other. `first`, `wide`: of the first column, and of each other one. */
+function blockLines({ designs, results }: PointsTable, first: number, wide: number): Line[] {
+  const names = designs.map(parts);
   const lines: Line[] = Array.from({ length: Math.max(...names.map(({ length }) => length)) }, (_none, nth) => [
     { text: ' '.repeat(first) },
-    ...names.map((parts) => ({ text: (parts[nth] ?? '').padEnd(wide), style: 'bold' as const })),
+    ...names.map((words) => ({ text: (words[nth] ?? '').padEnd(wide), style: 'bold' as const })),
   ]);
   let exchange: string | undefined;
-  for (const cells of rows) {
+  for (const cells of rowsOf(results)) {
     const [cell] = cells;
     if (!cell) continue;
     if (cell.exchange !== exchange) {
@@ -51,11 +84,8 @@ export function pointsLines({ designs, results }: PointsTable): Line[] {
       lines.push([{ text: `  ${exchange}`, style: 'bold' }]);
     }
     lines.push([
-      { text: `    ${cell.at ?? 'no kill'}`.padEnd(first) },
-      ...cells.map((each, index) => ({
-        text: (each.outcome ?? UNKNOWN).padEnd(wide),
-        style: styleOf(each, results[index]),
-      })),
+      { text: `    ${cell.at ?? NO_KILL}`.padEnd(first) },
+      ...cells.map((each, index) => ({ text: told(each).padEnd(wide), style: styleOf(each, results[index]) })),
     ]);
     if (cell.at !== undefined) lines.push([{ text: `      ${cell.tells}`, style: 'dim' }]);
   }
@@ -63,8 +93,8 @@ export function pointsLines({ designs, results }: PointsTable): Line[] {
 }
 
 /** What comes of the run without a kill is what should come of all. */
-function styleOf({ exchange, outcome }: Point, column: readonly Point[] | undefined): Style {
-  if (outcome === undefined) return 'warn';
+function styleOf({ exchange, outcome, never }: Point, column: readonly Point[] | undefined): Style {
+  if (outcome === undefined) return never ? 'dim' : 'warn';
   const uncut = column?.find((each) => each.exchange === exchange && each.at === undefined);
   return outcome === uncut?.outcome ? 'good' : 'bad';
 }
