@@ -8,6 +8,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
+import { adopt } from '../../src/lab/tidy.ts';
 import { missing, program } from '../peers.ts';
 import { type Contender, installed, script } from './contenders.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
@@ -56,6 +57,8 @@ async function ours(name: string, zone: string, folder: string): Promise<Contend
 async function native(name: string, path: string, args: (port: number) => Promise<string[]>): Promise<Contender> {
   const port = await freePort();
   const child = spawn(path, await args(port), { stdio: 'ignore' });
+  // SIGTERM: it has processes of its own.
+  adopt(child, () => void child.kill('SIGTERM'));
   const gone = once(child, 'exit');
   await answering(port).catch((error) => {
     // Nobody else knows of it yet.

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
 import { freePort } from '../../src/lab/ports.ts';
+import { adopt } from '../../src/lab/tidy.ts';
 import { missing, program } from '../peers.ts';
 import { type Contender, installed, script } from './contenders.ts';
 import { median, promised, rounds, say } from './rounds.ts';
@@ -186,6 +187,8 @@ async function theirs(path: string, root: string, folder: string): Promise<Conte
   ];
   await writeFile(config, `${lines.join('\n')}\n`);
   const child = spawn(path, [config], { stdio: 'ignore' });
+  // SIGTERM: it has processes of its own.
+  adopt(child, () => void child.kill('SIGTERM'));
   const gone = once(child, 'exit');
   await greeted(port).catch((error) => {
     // Nobody else knows of it yet.

@@ -227,6 +227,9 @@ async function syncs(folder: string): Promise<number[]> {
   return times;
 }
 
+// Whoever ends it ends those that are measured as well.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
 const chosen = process.argv.slice(2);
 const unknown = chosen.filter((name) => !(name in BENCHES));
 if (unknown.length > 0)
