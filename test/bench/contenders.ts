@@ -39,8 +39,8 @@ export async function script(name: string, file: string, args: readonly string[]
   };
 }
 
-/** A bare echo on `dgram` or `net`. */
-export function bare(name: string, kind: 'dgram' | 'net'): Promise<Contender> {
+/** A bare echo on `dgram` or `net`, or the least that a broker could do. */
+export function bare(name: string, kind: 'dgram' | 'net' | 'mqtt'): Promise<Contender> {
   return script(name, './bare.ts', [kind]);
 }
 

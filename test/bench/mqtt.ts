@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { discardHost, startHost } from '../../src/lab/lives.ts';
 import { aedes, type Broker, mosquitto, ours } from '../brokers.ts';
 import { missing } from '../peers.ts';
-import { cpuOf } from './contenders.ts';
+import { bare, type Contender, cpuOf } from './contenders.ts';
 import type { Load, Told } from './mqtt-load.ts';
 import { median, type Outcome, promised, rounds, say, spread } from './rounds.ts';
 
@@ -20,6 +20,7 @@ const TIME = 400;
 const [MEMORY, OS, DEVICE] = ['mqtt/memory', 'mqtt/disk --sync os', 'mqtt/disk --sync device'] as const;
 const [AEDES, LEVEL] = ['aedes', 'aedes-level'] as const;
 const MOSQUITTO = 'mosquitto';
+const BARE = 'bare net, remembers nothing';
 
 export async function mqtt(folder: string): Promise<boolean[]> {
   return [...(await rates(folder)), ...(await matching()), ...(await memory()), ...(await comingBack(folder))];
@@ -28,18 +29,25 @@ export async function mqtt(folder: string): Promise<boolean[]> {
 async function rates(folder: string): Promise<boolean[]> {
   const at = (name: string) => join(folder, name);
   const named = (name: string, broker: Broker) => ({ ...broker, name });
-  const contenders: Broker[] = [
+  const contenders: Contender[] = [
     named(MEMORY, await ours({ design: 'memory', folder: at('memory') })),
     named(OS, await ours({ design: 'disk', folder: at('os'), sync: 'os' })),
     named(DEVICE, await ours({ design: 'disk', folder: at('device'), sync: 'device' })),
     named(AEDES, await aedes('aedes')),
     named(LEVEL, await aedes('aedes-level', { where: at('level') })),
+    await bare(BARE, 'mqtt'),
   ];
   const others = [await mosquitto(at('mosquitto')), await mosquitto(at('keeping'), { persistent: true })];
   contenders.push(...others.filter((other) => other !== undefined));
   if (!others[0]) say(`\nmqtt: ${missing('mosquitto')}`);
   const load = await generator();
   const kept: boolean[] = [];
+
+  /** What no broker on Node's sockets does better: nothing is promised of it. */
+  function ceiling(outcomes: readonly Outcome[]): void {
+    const ratios = ratiosOf(outcomes, BARE, MOSQUITTO);
+    if (ratios) say(`  for comparison: ${BARE} / ${MOSQUITTO}: ${spread(ratios)}`);
+  }
 
   /** One kind of load on those it says something about. */
   async function race(title: string, of: Omit<Load, 'port' | 'time'>, who: readonly string[]) {
@@ -50,6 +58,7 @@ async function rates(folder: string): Promise<boolean[]> {
       ROUNDS,
       true,
     );
+    ceiling(outcomes);
     return (name: string, other: string, least: number) => {
       const ratios = ratiosOf(outcomes, name, other);
       if (ratios) kept.push(promised(`${title}: ${name} / ${other} ${spread(ratios)}`, median(ratios), { least }));
@@ -77,7 +86,7 @@ async function rates(folder: string): Promise<boolean[]> {
       hold(DEVICE, MEMORY, 0.3);
     }
     const hundred = { publishers: 100, subscribers: 1, qos: 1, inFlight: 1 } as const;
-    const some = [MEMORY, OS, DEVICE, AEDES, MOSQUITTO];
+    const some = [MEMORY, OS, DEVICE, AEDES, MOSQUITTO, BARE];
     (await race('QoS 1, 100 publishers, one in flight each', hundred, some))(OS, MOSQUITTO, 1.1);
     const one = { publishers: 1, subscribers: 1, qos: 1, inFlight: 1 } as const;
     (await race('QoS 1, one publisher, one in flight', one, some))(OS, MOSQUITTO, 0.9);
