@@ -255,7 +255,6 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
     if (player.line.is === 'down') return;
     send(player, closing(1000));
     await patiently(player.gone, waits, lineOf(player));
-    await parted(player);
   }
 
   function find(name: string): Player {
@@ -326,7 +325,10 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
 
     async leave(name) {
       const player = find(name);
-      await goodBye(player);
+      if (player.line.is === 'up') {
+        await goodBye(player);
+        await parted(player);
+      }
       players.delete(name);
       return 'left';
     },
@@ -351,6 +353,7 @@ export async function connect({ host, port, world, waits, introduce }: ClientOpt
     },
 
     async close() {
+      // Nobody waits to hear that another one has left: of whom the server has forgotten nobody ever hears.
       for (const player of players.values()) await goodBye(player);
       players.clear();
     },
