@@ -80,6 +80,19 @@ test.each(['ftp/memory', 'mqtt/memory'])('%s', async (named) => {
   expect(lawful).toBeLessThan(45);
 });
 
+test('a datagram is no longer than a datagram can be; what is, is no record', async () => {
+  const { header, arms } = await playedRun('udp-echo/plain');
+  const lines = arms
+    .flatMap(({ entries, ledger }) => jsonLines(entries, ledger))
+    .map((line) => JSON.parse(line) as Entry);
+  const stretched = (length: number) =>
+    lines.map((line) => (line.is === 'packet' ? { ...line, length, hex: '61'.repeat(length), fields: [] } : line));
+  const longest = stretched(65_507);
+  expect(longest.map(faultOf).filter(Boolean)).toEqual([]);
+  shown(header, longest);
+  expect(stretched(65_508).map(faultOf).find(Boolean)).toBe('length must be <= 65507');
+});
+
 test('what is wrong with a line is said in words', () => {
   for (const [line, says] of [
     [null, 'its "is" names no kind of record'],
