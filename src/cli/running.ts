@@ -3,16 +3,28 @@
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
+export interface StopSignals {
+  come: Promise<void>;
+  /** Whether one has come. */
+  have(): boolean;
+  ignore(): void;
+}
+
 /** Waits for Ctrl-C and its kind from the first moment: one that comes while a server starts must not leave anything behind. */
-export function stopSignals(): { come: Promise<void>; ignore(): void } {
+export function stopSignals(): StopSignals {
+  let some = false;
   let stop = () => {};
   const come = new Promise<void>((resolve) => {
-    stop = resolve;
+    stop = () => {
+      some = true;
+      resolve();
+    };
   });
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of names) process.on(name, stop);
   return {
     come,
+    have: () => some,
     ignore() {
       for (const name of names) process.off(name, stop);
     },

@@ -100,6 +100,10 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const clock = clockSince(origin);
   const own: Trace[] = [];
   const notice = (text: string) => (options.json ? process.stderr.write(`${text}\n`) : out.text(text));
+  /** What may be longer than the terminal is wide. */
+  const tell = (text: string) => {
+    for (const line of wrap([{ text }], out.look, 2)) notice(line.map(({ text }) => text).join(''));
+  };
   let lives: Succession | undefined;
   let log: LiveLog | undefined;
   try {
@@ -119,8 +123,13 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
       note: (trace) => void own.push(trace),
       clock,
       // With the log, rows say so.
-      said: (text) => void (logs || notice(text)),
+      said: (text) => void (logs || tell(text)),
+    }).catch((error: Error) => {
+      // Ctrl-C in a terminal ends a server's process as well that has not got so far as to leave that to us: it was wanted.
+      if (signals.have()) return undefined;
+      throw error;
     });
+    if (!lives) return EXIT.asClaimed;
     if (exposed)
       notice(
         `WARNING: ${name} listens on ${options.host}, reachable through ${interfaces(host)}: anybody there can use it`,
@@ -128,14 +137,13 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
     notice(
       `${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`,
     );
-    for (const line of wrap([{ text: `what an answer means: ${held ? promiseOf(held, settings) : ''}` }], out.look, 2))
-      notice(line.map(({ text }) => text).join(''));
-    if (writes) notice(`it writes to ${folder}`);
+    tell(`what an answer means: ${held ? promiseOf(held, settings) : ''}`);
+    if (writes) tell(`it writes to ${folder}`);
     if (settings.store !== undefined)
-      notice(`its state is in ${withoutPassword(settings.store)}; every ${name} there is an instance of this server`);
+      tell(`its state is in ${withoutPassword(settings.store)}; every ${name} there is an instance of this server`);
     if (settings.secret !== undefined && options.secret === undefined)
-      notice('its key was rolled for this run; --secret gives it one that another instance can share');
-    for (const note of [...lives.current().opening, ...lives.current().notes]) notice(note);
+      tell('its key was rolled for this run; --secret gives it one that another instance can share');
+    for (const note of [...lives.current().opening, ...lives.current().notes]) tell(note);
     const keys = process.stdin.isTTY === true;
     notice(keys ? `keys: ${held?.runs ? '' : 'f forget, '}k kill and start again, q quit` : 'Ctrl-C stops it');
     if (traces) log = liveLog(traces, own, lives, { card, design, options, out });

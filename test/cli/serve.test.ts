@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { watch } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -84,7 +84,9 @@ describe('two servers over one Redis', () => {
     const one = await serve(['tcp-session/shared', '--store', store.url]);
     const two = await serve(['tcp-session/shared', '--store', store.url]);
     await one.prints(
-      new RegExp(`its state is in ${store.url}; every tcp-session/shared there is an instance of this server`),
+      new RegExp(
+        `its state is in ${store.url}; every\\s+tcp-session/shared\\s+there\\s+is\\s+an\\s+instance\\s+of\\s+this\\s+server`,
+      ),
     );
     const opened = await ask(one.port, Buffer.from('11000004000003e8', 'hex'), 32);
     expect(opened.readUInt8(0)).toBe(0x12);
@@ -187,6 +189,18 @@ async function bytes(socket: net.Socket, length: number): Promise<Buffer> {
   while (heard.length < length) heard = Buffer.concat([heard, ((await once(socket, 'data')) as [Buffer])[0]]);
   return heard;
 }
+
+describe('what it says of itself', () => {
+  test.each([
+    ['dns'],
+    ['ftp'],
+    ['balancer/cookie', '--to', '127.0.0.1:8001,127.0.0.1:8002,127.0.0.1:8003,127.0.0.1:8004'],
+  ])('%s: no line is longer than a terminal is wide', async (...args) => {
+    const server = await serve(args);
+    const { out } = await server.stop();
+    expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+  });
+});
 
 describe('other machines', () => {
   test('--expose lets them in, with one warning line that names the interfaces', async () => {
@@ -301,6 +315,20 @@ describe('the end', () => {
     expect(await server.ended).toMatchObject({ code: 0, err: '' });
     expect((await readdir(temporary)).filter((name) => name.startsWith('amnesia-'))).toEqual([]);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'Ctrl-C that ends the server’s process as well, which is not yet able to mind it: that is no fault',
+    async () => {
+      const env = await newHome();
+      await mkdir(env.XDG_STATE_HOME ?? '', { recursive: true });
+      // As the terminal does it: everybody in the group is told, also who is still loading.
+      const loading = join(env.XDG_STATE_HOME ?? '', 'loading.mjs');
+      await writeFile(loading, `process.kill(0, 'SIGINT'); setInterval(() => {}, 1000);`);
+      const args = ['serve', 'udp-echo', '--log', 'line', '--port', '0'];
+      const server = start(args, { env: { ...env, AMNESIA_HOST: loading }, group: true });
+      expect(await server.ended).toEqual({ code: 0, out: '', err: '' });
+    },
+  );
 
   test('a server that dies by itself is an error, told in a line', async () => {
     const server = await serve(['udp-echo', '--log', 'line']);
