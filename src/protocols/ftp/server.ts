@@ -365,15 +365,15 @@ async function transfer(
   }
 }
 
-/** What a listing lists: the entries of a folder, or one file. MLSD takes a folder only. */
-async function* listed(folder: Folder, entry: Entry, folderOnly = false): AsyncGenerator<Entry> {
-  if (entry.kind === 'folder') yield* folder.list(entry.path);
-  else if (folderOnly) throw new FolderError('notFolder');
-  else yield entry;
+/** What a listing lists: the entries of a folder, or one file. MLSD takes a folder only, and anything else is refused before it begins. */
+function listed(folder: Folder, entry: Entry, folderOnly = false): AsyncIterable<Entry> | Iterable<Entry> {
+  if (entry.kind === 'folder') return folder.list(entry.path);
+  if (folderOnly) throw new FolderError('notFolder');
+  return [entry];
 }
 
 async function* inLines(
-  entries: AsyncIterable<Entry>,
+  entries: AsyncIterable<Entry> | Iterable<Entry>,
   how: TransferDeed['what'] & { is: 'listing' },
 ): AsyncGenerator<string> {
   for await (const entry of entries) {

@@ -37,6 +37,14 @@ describe('a visit', () => {
     await ann.gone;
   });
 
+  test('what is not there, or is no folder for MLSD, is refused before anything is announced', async () => {
+    const { port } = await serve({ files: { 'pub/hello.txt': 'hello' } });
+    const ann = await Talker.enter(port);
+    expect((await ann.fetch('MLSD pub/hello.txt')).codes).toEqual([501]);
+    for (const verb of ['LIST', 'NLST', 'MLSD', 'RETR']) expect((await ann.fetch(`${verb} none`)).codes).toEqual([550]);
+    expect((await ann.fetch('LIST pub/hello.txt')).codes).toEqual([150, 226]);
+  });
+
   test('store, append, resume, rename, remove; folders too', async () => {
     const house = await serve();
     const ann = await Talker.enter(house.port);
