@@ -94,9 +94,11 @@ async function configured(settings: Settings, folder: string): Promise<FtpCard> 
 
 /** Whose files these are, and who may do what with them. */
 function openingOf({ root, users, anonymous = 'read' }: Settings, where: string): string {
-  const anybody = { no: 'nobody', read: 'anonymous may read', write: 'anonymous may read and write' }[anonymous];
-  const others = users === undefined ? '' : ', users may write';
-  return `${root === undefined ? 'its own small library, kept in' : 'the files in'} ${where}: ${anybody}${others}`;
+  const anybody = { no: [], read: ['anonymous may read'], write: ['anonymous may read and write'] }[anonymous] ?? [];
+  const others = users === undefined ? [] : ['users may read and write'];
+  const nobody = anonymous === 'no' ? [users === undefined ? 'nobody may log in' : 'nobody else may log in'] : [];
+  const who = [...anybody, ...others, ...nobody].join(', ');
+  return `${root === undefined ? 'its own small library, kept in' : 'the files in'} ${where}: ${who}`;
 }
 
 async function houseOf(settings: Settings, folder: Folder): Promise<House> {

@@ -76,7 +76,11 @@ test('it opens with what it serves, and to whom', async () => {
   const openingOf = async (settings: Settings) => (await card.configure?.(settings, folder()))?.opening?.join();
   expect(await openingOf({ root })).toBe(`the files in ${root}: anonymous may read`);
   expect(await openingOf({ root, anonymous: 'no', users: 'ann:secret' })).toBe(
-    `the files in ${root}: nobody, users may write`,
+    `the files in ${root}: users may read and write, nobody else may log in`,
+  );
+  expect(await openingOf({ root, anonymous: 'no' })).toBe(`the files in ${root}: nobody may log in`);
+  expect(await openingOf({ root, users: 'ann:secret' })).toBe(
+    `the files in ${root}: anonymous may read, users may read and write`,
   );
   expect(await openingOf({ anonymous: 'write' })).toMatch(
     /^its own small library, kept in .*: anonymous may read and write$/,
