@@ -193,6 +193,7 @@ async function bytes(socket: net.Socket, length: number): Promise<Buffer> {
 describe('what it says of itself', () => {
   test.each([
     ['dns'],
+    ['websocket'],
     ['ftp'],
     ['balancer/cookie', '--to', '127.0.0.1:8001,127.0.0.1:8002,127.0.0.1:8003,127.0.0.1:8004'],
   ])('%s: no line is longer than a terminal is wide', async (...args) => {

@@ -47,5 +47,8 @@ export const card: Card<State, Message, Event, ChatClient, Deed, Outcome> = {
   // A server's process has no use for a client.
   connect: async (options) => (await import('./client.ts')).connect(options),
 
-  opening: ['anybody may join, under any name; a page of it is served at /, for a browser on this machine'],
+  opening: [
+    'anybody may join, under any name; a page of it is served at /, for a browser on this machine',
+    'by hand: {"join":"kitchen","as":"ada"}, and then {"say":"Hello","nr":1}, the next under 2, and so on',
+  ],
 };
