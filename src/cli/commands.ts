@@ -444,7 +444,7 @@ export async function run(args: readonly string[]): Promise<number> {
             type: 'string',
             requiresArg: true,
             describe:
-              'balancer: a file that lists them, one a line, read again every second; drain behind one empties it',
+              'balancer: a file that lists them, one a line with a name (blue=127.0.0.1:8002), read again every second; drain behind one empties it',
           })
           .option('log', { choices: LEVELS, describe: 'the live log; without it nothing is tapped' })
           .example('$0 serve udp-echo --log default', 'then: nc -u 127.0.0.1 7007')

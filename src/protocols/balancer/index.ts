@@ -26,7 +26,7 @@ export const card: BalancerCard = {
   connect: async (options) => (await import('./client.ts')).connect(options),
 
   /**
-   * `to`: the servers behind, as `127.0.0.1:8001,blue=127.0.0.1:8002`. `to-file`: a file that lists them, one a line, and is read
+   * `to`: the servers behind, as `127.0.0.1:8001,blue=127.0.0.1:8002`. `to-file`: a file that lists them, one a line, each with a name, and is read
    * again every second: so servers are added, drained (`blue=127.0.0.1:8002 drain`) and removed while users are active.
    */
   takes: ['to', 'to-file'],
@@ -77,7 +77,10 @@ async function configured(settings: Settings): Promise<BalancerCard> {
   const { to, 'to-file': file } = settings;
   if (to !== undefined && file !== undefined)
     throw new SettingError('the servers behind are listed once: give --to or --to-file');
-  const members = file === undefined ? listed(to ?? '', '--to') : listed(await readSetting(file, 'to-file'), file);
+  const members =
+    file === undefined
+      ? listed(membersIn(to ?? ''), '--to')
+      : listed(membersIn(await readSetting(file, 'to-file'), { changes: true }), file);
   return {
     ...card,
     designs: designsFor({ members, key: keyOf(settings) }),
@@ -86,11 +89,10 @@ async function configured(settings: Settings): Promise<BalancerCard> {
   };
 }
 
-function listed(text: string, where: string): Member[] {
-  const found = membersIn(text);
+function listed(found: ReturnType<typeof membersIn>, where: string): Member[] {
   if ('members' in found) return found.members;
   throw new SettingError(
-    `${printable(where, 200)}: ${found.wrong}. List the servers behind, such as --to 127.0.0.1:8001,127.0.0.1:8002`,
+    `${printable(where, 200)}: ${found.wrong}. List the servers behind, such as ${where === '--to' ? '--to 127.0.0.1:8001,127.0.0.1:8002' : 'blue=127.0.0.1:8001, one a line'}`,
   );
 }
 

@@ -230,7 +230,10 @@ export function serveFrom(reread?: Reread) {
 /** What the list says now; nothing where it is not in a file. */
 async function listed(reread: Reread | undefined): Promise<{ members?: Member[]; wrong?: string }> {
   if (!reread) return {};
-  return reread().then(membersIn, (error: Error) => ({ wrong: error.message }));
+  return reread().then(
+    (text) => membersIn(text, { changes: true }),
+    (error: Error) => ({ wrong: error.message }),
+  );
 }
 
 /** A connection that had been kept has ended before anything was answered on it. */

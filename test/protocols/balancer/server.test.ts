@@ -378,10 +378,14 @@ test('the list is read again: servers join, drain and leave while a client goes 
   await until(({ backends }) => backends.has('red'));
   expect(await heard(6)).toEqual(['one', 'three']);
   expect(keeper.facts()).toMatchObject({ 'server[green]': 'draining', 'server[red]': 'joined since the start' });
-  list = `blue=${one.address}\nred = oops`;
+  // By its place it would be called otherwise as soon as another one is taken out.
+  list = `blue=${one.address}\n${joined.address}`;
   await until(({ wrong }) => wrong !== undefined);
+  expect(keeper.facts().list).toContain(`entry 2: ${joined.address} needs a name`);
+  list = `blue=${one.address}\nred=oops`;
+  await until(({ wrong }) => wrong?.includes('oops') === true);
   expect(await heard(6)).toEqual(['one', 'three']);
-  expect(keeper.facts().list).toContain('entry 2');
+  expect(keeper.facts().list).toContain('entry 2: “oops” is no address');
   list = `red=${joined.address}`;
   await until(({ backends }) => backends.size === 1);
   expect(await heard(3)).toEqual(['three']);
@@ -396,11 +400,11 @@ test('a server that drains finishes what it has begun', async () => {
     asked();
   });
   const two = await backend('two');
-  let list = `${slow.address},${two.address}`;
+  let list = `1=${slow.address},2=${two.address}`;
   const { port, until, keeper } = await front('round-robin', listed(slow, two), { reread: async () => list });
   const begun = (await talk(port)).say(asking('POST'));
   await coming;
-  list = `${slow.address} drain,${two.address}`;
+  list = `1=${slow.address} drain,2=${two.address}`;
   await until(({ backends }) => backends.get('1')?.draining === true);
   expect(keeper.state.backends.get('1')?.active).toBe(1);
   expect(bodyOf((await (await talk(port)).say(asking('GET')))[0])).toBe('two');
@@ -460,10 +464,10 @@ test('a malformed % is the server’s to judge: it arrives as it was sent', asyn
 });
 
 test('a balancer that leads to itself does not do so for ever', async () => {
-  let list = '127.0.0.1:9';
+  let list = '1=127.0.0.1:9';
   const own = await front('round-robin', [], { reread: async () => list });
-  list = `127.0.0.1:${own.port}`;
-  await own.until(({ backends }) => backends.get('1')?.address === list);
+  list = `1=127.0.0.1:${own.port}`;
+  await own.until(({ backends }) => backends.get('1')?.address === `127.0.0.1:${own.port}`);
   // Its own look comes round to it until it has come too often.
   await own.until(({ backends }) => backends.get('1')?.health === 'sick');
   const via = Array.from({ length: 5 }, () => '1.1 amnesia').join(', ');
