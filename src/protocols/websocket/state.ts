@@ -309,7 +309,8 @@ function facts(state: State): Facts {
   for (const [name, { last, members, kept }] of state.rooms) {
     const [first] = kept.keys();
     const history = first === undefined ? 'nothing kept' : `${first} to ${last} kept`;
-    known[`room[${name}]`] = `${[...members.keys()].join(', ') || 'nobody'} in it; ${last} said, ${history}`;
+    // Who is in it comes last: of a list only what differs is told, and part of these names would read as all of them.
+    known[`room[${name}]`] = `${last} said, ${history}, in it: ${[...members.keys()].join(', ') || 'nobody'}`;
   }
   for (const [path, { room, name }] of state.places) known[`path[${path}]`] = `${name}, in room[${room}]`;
   return known;
