@@ -287,7 +287,7 @@ function cutAsked({ story, design, telling }: Picked, { cut, at }: DemoOptions, 
     return { is, at: { after: middleOf(story) } };
   }
   const place = placeFromWords(at);
-  const example = `amnesia demo ${story.card.name}/${design} --cut kill --at 2`;
+  const example = `amnesia demo ${story.card.name}/${design} --cut ${is} --at 2`;
   if (!place)
     throw new UsageError(
       `--at ${JSON.stringify(at)} is no place: a step's number, or an event such as "read 2 DATA", "send 1 ACK", "sync 2". Type: ${example}`,

@@ -30,6 +30,7 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
       'a cut after the last step shows nothing',
       'amnesia demo udp-echo/plain --cut kill --at 2',
     ],
+    ['demo ftp --cut silence --at 5', 'and there are 5 steps', 'amnesia demo ftp/memory --cut silence --at 2'],
     ['demo udp-echo --cut none --at 2', '--cut none cuts nothing', 'amnesia demo udp-echo/plain --cut kill --at 2'],
     ['demo udp-echo --cut store', 'there is no store to lose', 'amnesia demo udp-echo --cut kill'],
     ['demo tcp-session --cut store', 'no store to lose', 'amnesia demo tcp-session/disk --cut store'],
