@@ -1,6 +1,6 @@
 // The matrix: one row a design, one column a cut, and what follows from them.
 
-import type { Line, Look, Style } from './text.ts';
+import { type Line, type Look, type Style, wrap } from './text.ts';
 
 /** What a matrix row must have, whoever made it. */
 export interface Row {
@@ -32,9 +32,9 @@ export function matrixMarkdown(rows: readonly Row[]): string {
   return [head, head.map(() => '---'), ...body].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** As lines for a terminal: one line a row where it fits, two where it does not. */
+/** As lines for a terminal: one line a row where all fit, two where they do not; what follows goes on below itself. */
 export function matrixLines(rows: readonly Row[], look: Look): Line[] {
-  const wide = look.width >= WIDE;
+  const wide = rows.every((row) => look.width >= WIDE + Math.max(0, follows(row).length - FOLLOWS));
   const name = ({ protocol, design }: Row) => `  ${`${protocol}/${design}`.padEnd(23)} `;
   const cells = (of: (cut: string) => string, style?: Style): Line =>
     COLUMNS.map((cut) => {
@@ -49,7 +49,7 @@ export function matrixLines(rows: readonly Row[], look: Look): Line[] {
         (row): Line => [
           { text: name(row), style: 'bold' },
           ...cells((cut) => verdictOf(row, cut)),
-          { text: `${row.filedUnder.padEnd(13)}${row.heldBy}` },
+          { text: follows(row) },
         ],
       ),
     ];
@@ -57,15 +57,25 @@ export function matrixLines(rows: readonly Row[], look: Look): Line[] {
     [...head, { text: 'filed under, held by', style: 'dim' }],
     [{ text: INDENT }, ...cells((cut) => cut, 'dim')],
     ...rows.flatMap((row): Line[] => [
-      [{ text: name(row), style: 'bold' }, { text: `filed under ${row.filedUnder}, held by ${row.heldBy}` }],
+      ...wrap(
+        [{ text: name(row), style: 'bold' }, { text: `filed under ${row.filedUnder}, held by ${row.heldBy}` }],
+        look,
+        name(row).length,
+      ),
       [{ text: INDENT }, ...cells((cut) => verdictOf(row, cut))],
     ]),
   ];
 }
 
-/** All columns in one line, and the longest of words in each. */
+/** All columns in one line, and the longest of words in each: of these, what follows from our own servers has so many. */
 const WIDE = 124;
+const FOLLOWS = 28;
 const INDENT = '      ';
+
+/** What follows, in the last two columns. */
+function follows({ filedUnder, heldBy }: Row): string {
+  return `${`${filedUnder} `.padEnd(13)}${heldBy}`;
+}
 
 /** The last cell of a line has nothing to keep away from. */
 function cell(text: string, padded: boolean): string {
