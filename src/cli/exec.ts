@@ -26,7 +26,7 @@ import { matrixLines, matrixMarkdown } from '../log/matrix.ts';
 import { heading } from '../log/terminal.ts';
 import { wrap } from '../log/text.ts';
 import { type AnyCard, SPOKEN } from '../protocols/index.ts';
-import type { ClientOptions } from '../protocols/shapes.ts';
+import { type ClientOptions, SettingError } from '../protocols/shapes.ts';
 import { printableJson } from '../wire/printable.ts';
 import { EXIT, UsageError } from './errors.ts';
 import { keepRun } from './runs.ts';
@@ -67,7 +67,9 @@ export async function exec(options: ExecOptions): Promise<number> {
   if (!lesson) throw new UsageError(`--protocol says what the server speaks: ${SPOKEN.join(', ')}. Type: ${EXAMPLE}`);
   const required = requirementsIn(options);
   const store = options.store === 'redis';
-  const leaveOut = (options.leaveOut ?? []).map((words) => oneSelector(words, '--leave-out', 'the command line'));
+  const leaveOut = await theirs(() =>
+    (options.leaveOut ?? []).map((words) => oneSelector(words, '--leave-out', 'the command line')),
+  );
   const { card: own, steps: ownSteps } = await lesson.load();
   const rolled = new Map<string, string>();
   let latest: unknown;
@@ -148,13 +150,24 @@ function cutsIn({ cuts }: ExecOptions, possible: readonly CutKind[]): CutKind[] 
   });
 }
 
+/** What stands in their file, or in a word of theirs, is for them to mend: it is no fault of ours. */
+async function theirs<T>(read: () => T | Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof SettingError)
+      throw new UsageError(`${error.message}. Type: amnesia litmus --help`, { cause: error });
+    throw error;
+  }
+}
+
 async function workloadOf(
   { workload }: ExecOptions,
   protocol: string,
   own: Workload['steps'],
   leaveOut: Parameters<typeof workloadIn>[2],
 ): Promise<Workload> {
-  if (workload !== undefined) return workloadIn(workload, protocol, leaveOut);
+  if (workload !== undefined) return theirs(() => workloadIn(workload, protocol, leaveOut));
   // Every service has paths of its own.
   if (protocol === 'http')
     throw new UsageError(
@@ -267,11 +280,15 @@ function tell(
   if (number !== undefined)
     out.print(
       [],
-      [
-        { text: '  next: ', style: 'dim' },
-        { text: typed(`amnesia show ${number}`), style: 'bold' },
-        { text: `  (${numbers})`, style: 'dim' },
-      ],
+      ...wrap(
+        [
+          { text: '  next: ', style: 'dim' },
+          { text: typed(`amnesia show ${number}`), style: 'bold' },
+          { text: `  (${numbers})`, style: 'dim' },
+        ],
+        look,
+        4,
+      ),
     );
 }
 

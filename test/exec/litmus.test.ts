@@ -278,6 +278,16 @@ describe('the command line', () => {
       '--require "fast" is none that is known here: stateless; filed under:',
     );
     expect(await refused('mqtt', '--exec', 'true')).toContain('choose one');
+    const http = ['--exec', 'true', '--protocol', 'http', '--workload'];
+    expect(await refused(...http, 'nowhere.json')).toMatch(
+      /^amnesia: nowhere.json cannot be read: ENOENT.*Type: .*litmus --help\n$/,
+    );
+    // The reason quotes the file, and is one line all the same.
+    expect(await refused(...http, 'README.md')).toMatch(/^amnesia: README.md is no JSON: .*Type: .*\n$/);
+    expect(await refused(...http, workload({ request: 'GET /' }, { reqest: 'GET /' }))).toMatch(
+      /^amnesia: .*“reqest” means nothing here.*\n$/,
+    );
+    expect(await refused(...http, workload(...TWO), '--leave-out', 'cookies')).toMatch(/^amnesia: .*--leave-out.*\n$/);
     expect(await refused('mqtt', '--workload', 'a.json')).toContain('--workload is for a server of your own');
   });
 });

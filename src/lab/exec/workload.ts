@@ -6,6 +6,7 @@ import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Client } from '../../protocols/shapes.ts';
 import { SettingError } from '../../protocols/shapes.ts';
+import { printable } from '../../wire/printable.ts';
 import { isHar, recordingIn } from './har.ts';
 import type { ExpectingStep } from './http-steps.ts';
 import { objectIn, optionalText, refuse, shown } from './refusing.ts';
@@ -55,7 +56,8 @@ function jsonIn(path: string, file: string): unknown {
     // What Windows writes before a text is no part of it.
     return JSON.parse(text.replace(/^\ufeff/, ''));
   } catch (error) {
-    throw new SettingError(`${file} is no JSON: ${(error as Error).message}`, { cause: error });
+    // Node quotes the file in its reason, with the ends of its lines.
+    throw new SettingError(`${file} is no JSON: ${printable((error as Error).message, 200)}`, { cause: error });
   }
 }
 
