@@ -116,7 +116,7 @@ function list(folder: Folder, out: Screen): void {
     );
   }
   const then = folder.standing(here).passed ? nextAfter(here, folder)?.id : here;
-  if (then !== undefined) out.print(next(commandIn(folder, `start ${then}`)));
+  if (then !== undefined) out.print(next(commandIn(folder, `${folder.isBegun(then) ? 'check' : 'start'} ${then}`)));
 }
 
 async function start(entry: Entry, folder: Folder, out: Screen): Promise<number> {

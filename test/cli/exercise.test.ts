@@ -59,6 +59,8 @@ describe('from nothing to the first pass', () => {
     expect(first).toContain('hint 1 of 3');
     expect(first).not.toContain('hint 2 of 3');
     expect((await ann.types('hint')).out).toContain('hint 2 of 3');
+    // What has been begun is checked, and not begun again.
+    expect((await ann.types('list')).out).toMatch(/next: .*exercise check echo /);
     const third = (await ann.types('hint')).out;
     expect(third).toContain('hint 3 of 3');
     expect(third).toContain('solution echo --spoil');
@@ -127,6 +129,17 @@ test('a log with blanks: shown without what belongs there, judged, and then show
   expect(right.code, right.out).toBe(0);
   expect(right.out).toContain('next 1003 → 1007, 3 → 7 bytes delivered');
   expect((await eve.types('check', '--answer', '1')).code).toBe(64);
+});
+
+test('a log with blanks, in a terminal: answers that are pasted together each go to their question', async (context) => {
+  const ida = learner();
+  await ida.types('start', 'read-a-return');
+  const { type, shows, ended } = terminal(needs(context, 'python3'), ['exercise', '--dir', ida.dir], {});
+  await shows(/\(d\) row[\s\S]*\(a\) /);
+  type('1003\rresume\r1007\r1007\r');
+  const { code, out } = await ended;
+  expect(code, out).toBe(0);
+  expect(out).toContain('passed: Reading a return');
 });
 
 describe('what cannot be is told in one line, with what to type', () => {

@@ -7,7 +7,7 @@ import { heading, TerminalLog } from '../../log/terminal.ts';
 import { type Line, wrap } from '../../log/text.ts';
 import { printable } from '../../wire/printable.ts';
 import { EXIT, UsageError } from '../errors.ts';
-import { askLine } from '../keys.ts';
+import { askLines } from '../keys.ts';
 import type { Asked } from './check.ts';
 import { commandIn, next } from './check.ts';
 
@@ -33,11 +33,9 @@ export async function readLog(entry: Entry, reading: Reading, asked: Asked): Pro
       out.print([], next(commandIn(folder, `check ${id} ${words}`)));
       return EXIT.unknown;
     }
-    for (const [index] of found.entries()) {
-      const line = await askLine(`  (${letterOf(index)}) `);
-      if (line === undefined) return EXIT.unknown;
-      given.push(line);
-    }
+    const lines = await askLines(found.map((_each, index) => `  (${letterOf(index)}) `));
+    if (lines === undefined) return EXIT.unknown;
+    given.push(...lines);
   }
   const wrong = found.findIndex((each, index) => !isRight(each, given[index] ?? ''));
   const first = found[wrong];
