@@ -91,7 +91,7 @@ export async function tap(protocol: string, options: TapOptions): Promise<number
       // What may be asked without anybody minding is on this machine.
       probes: isLoopback(to.host),
       sink(trace) {
-        for (const entry of view.push(trace)) counted(entry);
+        for (const entry of view.push(trace)) counted.count(entry);
       },
     }).catch((error: NodeJS.ErrnoException) => {
       throw whyNot(error, at);
@@ -117,7 +117,6 @@ export async function tap(protocol: string, options: TapOptions): Promise<number
         return file?.fault() ?? (error && whyNot(error, { ...at, port: link?.port ?? at.port }));
       },
     });
-    return EXIT.asClaimed;
   } finally {
     clearTimeout(healing);
     clearInterval(look);
@@ -129,6 +128,11 @@ export async function tap(protocol: string, options: TapOptions): Promise<number
     file?.close();
     signals.ignore();
   }
+  const missed = counted.missed();
+  if (!missed) return EXIT.asClaimed;
+  // Whoever wrote it in a script would take what has passed for what a cut has left.
+  notice(missed);
+  return EXIT.unknown;
 }
 
 function exampleOf(protocol: string): string {
@@ -167,21 +171,34 @@ function countOf(text: string): Count | undefined {
   return nth === undefined || kind === undefined ? undefined : { nth: Number(nth), kind };
 }
 
+interface Counting {
+  count(entry: Entry): void;
+  /** The moment that never came, and what did not happen for it; undefined when all has happened. */
+  missed(): string | undefined;
+}
+
 /** Counts messages until it is time to cut, and then until it is time to heal. */
-function counting(plan: Plan | undefined, does: { cut(): void; heal(): void }): (entry: Entry) => void {
-  let awaited: (Count & { act: () => void }) | undefined = plan && {
+function counting(plan: Plan | undefined, does: { cut(): void; heal(): void }): Counting {
+  const heal = typeof plan?.heal === 'object' ? plan.heal : undefined;
+  let left = plan?.after.nth ?? 0;
+  let awaited: (Count & { act: () => void; otherwise: string }) | undefined = plan && {
     ...plan.after,
+    otherwise: 'nothing was cut',
     act() {
       does.cut();
-      awaited = typeof plan.heal === 'object' ? { ...plan.heal, act: does.heal } : undefined;
+      awaited = heal && { ...heal, otherwise: 'the link was not healed', act: does.heal };
+      left = heal?.nth ?? 0;
     },
   };
-  return (entry) => {
-    if (entry.is !== 'packet' || entry.kind !== awaited?.kind || --awaited.nth > 0) return;
-    const { act } = awaited;
-    awaited = undefined;
-    // It has been seen, and passes all the same; what answers it has not come yet.
-    setImmediate(act);
+  return {
+    count(entry) {
+      if (entry.is !== 'packet' || entry.kind !== awaited?.kind || --left > 0) return;
+      const { act } = awaited;
+      awaited = undefined;
+      // It has been seen, and passes all the same; what answers it has not come yet.
+      setImmediate(act);
+    },
+    missed: () => awaited && `no “${awaited.nth} ${awaited.kind}” has passed: ${awaited.otherwise}`,
   };
 }
 

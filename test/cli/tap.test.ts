@@ -411,6 +411,13 @@ describe('in front of ours', () => {
     expect(out).not.toContain('MALFORMED');
   });
 
+  test('a moment that never comes: it is said that nothing was cut, and no script takes it for done', async () => {
+    const { stop } = await tap('mqtt', await freePort(), '--cut', 'silence', '--after', '1 PUBLSH');
+    const { code, out } = await stop();
+    expect(out).toMatch(/\nno “1 PUBLSH” has passed: nothing was cut\n$/);
+    expect(code).toBe(2);
+  });
+
   test('on a terminal, keys: c cuts, s swallows, h heals, q ends', async (context) => {
     const own = await freePort();
     const { type, shows, ended } = terminal(
