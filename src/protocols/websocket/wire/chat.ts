@@ -151,7 +151,7 @@ export function saysChat(chat: Chat): string {
       return printable(chat.room);
     case 'welcome': {
       const more = `${chat.gone > 0 ? `, ${chat.gone} gone` : ''}${chat.anew ? ', anew' : ''}`;
-      return `${printable(chat.members.join(', '), 60)}; last ${chat.last}, missed ${chat.missed}${more}`;
+      return `${printable(chat.members.join(', '), 60) || 'nobody'}; last ${chat.last}, missed ${chat.missed}${more}`;
     }
     case 'said':
       return `${chat.id} from ${printable(chat.from)} “${printable(chat.text, 40)}”`;
