@@ -9,6 +9,7 @@ import { points } from '../src/lab/points.ts';
 import type { Exchange, Story } from '../src/lab/story.ts';
 import { pointsLines, pointsMarkdown } from '../src/log/points.ts';
 import { paint } from '../src/log/text.ts';
+import type { LettersClient } from '../src/protocols/mqtt/client.ts';
 import { amnesia, home } from './cli/amnesia.ts';
 import { LITMUS } from './protocol.ts';
 
@@ -62,6 +63,17 @@ test('a point that a design never comes to is a dash, and the dash is explained'
   const lines = pointsLines({ designs: ['token'], results: [[never]] }, look).map((line) => paint(line, look));
   expect(lines.map((line) => line.trimEnd())).toContain('    read 1 PUT  –');
   expect(lines.at(-1)).toBe('  –  the design never comes to this point');
+});
+
+test('a letter that a broker fetches while it goes on answering is waited for before it is counted', async () => {
+  const fetched = 'letters "Hello"';
+  const slow: Pick<LettersClient, 'wake' | 'publish' | 'until'> = {
+    wake: async (_name, letters = 0) => `session present 1; ${letters > 0 ? fetched : 'no letters'}`,
+    publish: async () => 'acknowledged',
+    until: async () => ['"That was all."'],
+  };
+  for (const { name, steps } of mqtt.exchanges ?? [])
+    expect([name, await steps.at(-1)?.act(slow as LettersClient)]).toEqual([name, 'once']);
 });
 
 test.each<[string, Story, string[]]>([
