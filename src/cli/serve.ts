@@ -100,7 +100,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
   const clock = clockSince(origin);
   const own: Trace[] = [];
   const notice = (text: string) => (options.json ? process.stderr.write(`${text}\n`) : out.text(text));
-  /** What may be longer than the terminal is wide. */
+  /** A sentence, folded. What holds an address or a path stands in one line, for whoever looks for it in there. */
   const tell = (text: string) => {
     for (const line of wrap([{ text }], out.look, 2)) notice(line.map(({ text }) => text).join(''));
   };
@@ -138,7 +138,7 @@ export async function serve({ story, design }: Picked, options: ServeOptions): P
       `${name} listens on ${options.host} port ${lives.port} (${card.transport.toUpperCase()}), for this machine${exposed ? ' and others' : ' only'}`,
     );
     tell(`what an answer means: ${held ? promiseOf(held, settings) : ''}`);
-    if (writes) tell(`it writes to ${folder}`);
+    if (writes) notice(`it writes to ${folder}`);
     if (settings.store !== undefined)
       tell(`its state is in ${withoutPassword(settings.store)}; every ${name} there is an instance of this server`);
     if (settings.secret !== undefined && options.secret === undefined)
