@@ -260,7 +260,8 @@ function publishLeans(message: Of<'PUBLISH'>, from: Side, client: string): Lean[
   if (qos > 0) {
     leans.push({
       field: 'id',
-      op: dup ? 'reads' : 'writes',
+      // The broker has filed the message under this number before it leaves, with whatever made it send it.
+      op: dup || from === 'server' ? 'reads' : 'writes',
       holder: from,
       key: `out[${client} ${id}]`,
       why: dup
