@@ -843,6 +843,19 @@ test('the gloss of a variable byte integer shows how it comes about', () => {
   expect(field).toMatchObject({ show: '321', value: 'c102', gloss: '65 + 2 × 128: 321 bytes follow' });
 });
 
+test('one byte follows, and two follow', () => {
+  const glossOf = (payload: number) =>
+    fieldsOf(
+      encode(wire, {
+        ...{ version: 5, type: 'PUBLISH', dup: false, qos: 0, retain: false, topic: 't'.repeat(payload), id: 0 },
+        ...{ properties: {}, payload: Buffer.alloc(payload) },
+      } as Message),
+      'client',
+      inVersion(5),
+    ).find(({ id }) => id === 'topic.length')?.gloss;
+  expect([glossOf(1), glossOf(2)]).toEqual(['1 byte follows', '2 bytes follow']);
+});
+
 test('remaining lengths of one to four bytes, up to the largest packet taken', () => {
   for (const size of [0, 124, 125, 16_379, 16_380, LARGEST.other - 7]) {
     const message: Message = {

@@ -20,10 +20,11 @@ const bit = (id: string, label: string, set: string, unset: string): Spec<number
   label,
   gloss: (value) => (value ? set : unset),
 });
+const follow = (length: number) => (length === 1 ? '1 byte follows' : `${length} bytes follow`);
 export const sized = (id: string, label: string): Spec<number> => ({
   id: `${id}.length`,
   label: `${label}, length`,
-  gloss: (length) => `${length} bytes follow`,
+  gloss: follow,
 });
 /** A variable byte integer, and how it comes about: §1.5.5. */
 export const variable = (id: string, label: string, gloss: (value: number) => string): Spec<Buffer> => ({
@@ -61,7 +62,7 @@ export const RETAIN = bit(
   'the broker keeps the last one of a topic, for whoever subscribes later',
   'for those who are subscribed now',
 );
-export const REMAINING = variable('length', 'Remaining length', (length) => `${length} bytes follow`);
+export const REMAINING = variable('length', 'Remaining length', follow);
 
 export const NAME_LENGTH = sized('name', 'Protocol name');
 export const NAME: Spec<Buffer> = { id: 'name', label: 'Protocol name', show: inWords };
@@ -110,7 +111,7 @@ export const KEEP_ALIVE: Spec<number> = {
       : `when you have heard nothing for one and a half times ${seconds(value)}, I am gone`,
 };
 export const PROPERTIES_LENGTH = variable('properties', 'Property length', (length) =>
-  length === 0 ? 'no properties' : `${length} bytes of properties`,
+  length === 0 ? 'no properties' : `${length} ${length === 1 ? 'byte' : 'bytes'} of properties`,
 );
 export const CLIENT_LENGTH = sized('client', 'Client identifier');
 export const CLIENT: Spec<Buffer> = {
