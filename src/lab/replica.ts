@@ -993,9 +993,8 @@ export class Replica<S, M, E extends Json, D = never, O extends Json = never> im
     this.lostSince ??= performance.now();
     if (this.complained) return;
     this.complained = true;
-    const { message } = error as Error;
     this.options.tell?.(
-      `${this.options.shared.where} takes nothing (${message}): nothing is answered until it does, and newcomers are turned away`,
+      `${this.options.shared.where} takes nothing (${inWords(error as Error)}): nothing is answered until it does, and newcomers are turned away`,
     );
   }
 
@@ -1035,4 +1034,9 @@ function worldOf(at: number, dice: string): World {
     now: () => at,
     name: () => createHash('sha256').update(`${dice} ${rolls++}`).digest().subarray(0, 16).toString('base64url'),
   };
+}
+
+/** Of a connection that is over, the library tells in the words of its own options; a person at the keyboard wants to know what is the matter. */
+function inWords({ message }: Error): string {
+  return /Connection is closed|enableOfflineQueue/.test(message) ? 'its connection is lost' : message;
 }
