@@ -136,7 +136,7 @@ export async function run(args: readonly string[]): Promise<number> {
           .example('$0 demo udp-echo', 'a kill that nobody notices')
           .example('$0 demo tcp-session/disk --at "send 2 ACK"', 'killed when an answer was about to leave')
           .example('$0 demo tcp-session --cut path --log full', 'every field, every clause'),
-      (argv) => does(async () => (await import('./demo.ts')).demo(await picked(argv.protocol), argv))(),
+      (argv) => does(async () => (await import('./demo.ts')).demo(await picked(argv.protocol, 'demo'), argv))(),
     )
     .command(
       'exercise [action] [id]',
@@ -449,7 +449,7 @@ export async function run(args: readonly string[]): Promise<number> {
           .option('log', { choices: LEVELS, describe: 'the live log; without it nothing is tapped' })
           .example('$0 serve udp-echo --log default', 'then: nc -u 127.0.0.1 7007')
           .example('$0 serve tcp-session/disk --state-dir ./state', 'kill it and start it again'),
-      (argv) => does(async () => (await import('./serve.ts')).serve(await picked(argv.protocol), argv))(),
+      (argv) => does(async () => (await import('./serve.ts')).serve(await picked(argv.protocol, 'serve'), argv))(),
     )
     .command(
       'tap <protocol>',
@@ -627,8 +627,8 @@ async function litmusOf(
   return (await import('./litmus.ts')).litmus(protocols, argv);
 }
 
-async function picked(named: string) {
-  return (await import('./pick.ts')).pick(named);
+async function picked(named: string, command: string) {
+  return (await import('./pick.ts')).pick(named, command);
 }
 
 async function version(): Promise<string> {

@@ -21,7 +21,7 @@ export interface LitmusOptions {
 }
 
 export async function litmus(named: readonly string[], options: LitmusOptions): Promise<number> {
-  const asked = await pickAll(named);
+  const asked = await pickAll(named, 'litmus');
   const out = screen(options);
   const picked = possible(asked);
   if (picked.length === 0) return EXIT.unknown;

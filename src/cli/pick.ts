@@ -10,8 +10,8 @@ export interface Picked {
   telling: Telling;
 }
 
-/** `tcp-session/disk`, or `tcp-session` for its first design. */
-export async function pick(named: string): Promise<Picked> {
+/** `tcp-session/disk`, or `tcp-session` for its first design. `command`: who asks, and is to be typed again where there is none. */
+export async function pick(named: string, command = 'demo'): Promise<Picked> {
   const [protocol = '', wanted] = named.split('/');
   const lesson = SYLLABUS.find((each) => each.protocol === protocol);
   if (!lesson) {
@@ -25,7 +25,7 @@ export async function pick(named: string): Promise<Picked> {
   const telling = Object.hasOwn(story.designs, design) ? story.designs[design] : undefined;
   if (!telling) {
     throw new UsageError(
-      `${protocol} has no design ${JSON.stringify(design)}; it has ${designs.join(', ')}. Type: amnesia demo ${protocol}/${designs[0]}`,
+      `${protocol} has no design ${JSON.stringify(design)}; it has ${designs.join(', ')}. Type: amnesia ${command} ${protocol}/${designs[0]}`,
     );
   }
   return { story, design, telling };
@@ -35,11 +35,11 @@ export async function pick(named: string): Promise<Picked> {
  * Every design of every protocol named; of all protocols, those that are ours. `tcp-session` means all its designs, also those
  * that nobody here wrote.
  */
-export async function pickAll(named: readonly string[]): Promise<Picked[]> {
+export async function pickAll(named: readonly string[], command?: string): Promise<Picked[]> {
   const names = named.length > 0 ? named : SYLLABUS.map((each) => each.protocol);
   const picked: Picked[] = [];
   for (const name of names) {
-    const one = await pick(name);
+    const one = await pick(name, command);
     if (name.includes('/')) picked.push(one);
     else
       for (const [design, telling] of Object.entries(one.story.designs))

@@ -12,7 +12,7 @@ import { pickAll } from './pick.ts';
 import { screen } from './screen.ts';
 
 export async function points(named: string, options: LitmusOptions): Promise<number> {
-  const picked = await pickAll([named]);
+  const picked = await pickAll([named], 'points');
   const exchanges = picked[0]?.story.exchanges ?? [];
   if (exchanges.length === 0)
     throw new UsageError(`${named} has no exchange to kill in the middle of. Type: amnesia points mqtt`);
