@@ -197,10 +197,11 @@ describe('what it says of itself', () => {
     ['websocket'],
     ['ftp'],
     ['http/token', '--log', 'line'],
-    ['mqtt/memory', '--ws', '0', '--log', 'line'],
+    ['mqtt/memory', '--ws', 'PORT', '--log', 'line'],
     ['balancer/cookie', '--to', '127.0.0.1:8001,127.0.0.1:8002,127.0.0.1:8003,127.0.0.1:8004'],
   ])('%s: no line is longer than a terminal is wide', async (...args) => {
-    const server = await serve(args);
+    const port = String(await freePort());
+    const server = await serve(args.map((word) => (word === 'PORT' ? port : word)));
     const { out } = await server.stop();
     // A path is left whole.
     expect(out.split('\n').filter((line) => line.length > 80 && !line.startsWith('it writes to'))).toEqual([]);
