@@ -1,13 +1,13 @@
 // DNS under `dnsperf`, a load that nobody here wrote: ours beside a bare echo of the same sizes, JavaScript servers and native ones.
 
 import { execFile, spawn } from 'node:child_process';
-import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
+import { freePort } from '../../src/lab/ports.ts';
 import { adopt } from '../../src/lab/tidy.ts';
 import { missing, program } from '../peers.ts';
 import { type Contender, installed, script } from './contenders.ts';
@@ -74,17 +74,6 @@ async function native(name: string, path: string, args: (port: number) => Promis
       await gone;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const socket = dgram.createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  const closed = once(socket, 'close');
-  socket.close();
-  await closed;
-  return port;
 }
 
 async function answering(port: number): Promise<void> {
