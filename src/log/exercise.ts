@@ -89,9 +89,10 @@ function storyLines(entries: readonly Entry[], look: Look): Line[] {
   const step = entries.slice(0, Math.max(0, from)).findLast((entry) => entry.is === 'step' || entry.is === 'answer');
   const shown = [...(step?.is === 'step' ? [step] : []), ...entries.slice(Math.max(0, from))];
   const lines: Line[] = [];
+  /** How many of them have been told or left out. */
   let count = 0;
-  const leaveOut = (rows: number, where: string) => {
-    if (rows > 0) lines.push([{ text: `  (${rows} ${rows === 1 ? 'row' : 'rows'} ${where})`, style: 'dim' }]);
+  const leaveOut = (some: number, where: string) => {
+    if (some > 0) lines.push([{ text: `  (${some} ${some === 1 ? 'row' : 'rows'} ${where})`, style: 'dim' }]);
   };
   for (const [place, row] of rows.slice(0, -ROWS).entries()) {
     if (row.is !== 'cut') continue;

@@ -27,7 +27,7 @@ function listen(server: net.Server): void {
 
 /**
  * What is left of a broker when it remembers nothing and reads next to nothing: every PUBLISH is acknowledged and goes to everybody who
- * has subscribed, as it came. For short packets in MQTT 3.1.1, as the load says them. What is faster than this is not to be had of Node.
+ * has subscribed, as it came. For short packets in MQTT 3.1.1, as the load says them. What is faster than this must write less often.
  */
 function broker(): net.Server {
   const [CONNECT, PUBLISH, SUBSCRIBE, DISCONNECT] = [1, 3, 8, 14];

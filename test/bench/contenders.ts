@@ -1,6 +1,6 @@
 // Who is measured: each a server in a process of its own, idle until its turn comes.
 
-import { fork } from 'node:child_process';
+import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beginLife } from '../../src/lab/lives.ts';
 import type { LifeOptions } from '../../src/lab/messages.ts';
+import { adopt } from '../../src/lab/tidy.ts';
 
 export interface Contender {
   name: string;
@@ -34,6 +35,35 @@ export async function script(name: string, file: string, args: readonly string[]
     async stop() {
       const gone = once(child, 'exit');
       child.disconnect();
+      await gone;
+    },
+  };
+}
+
+/** A program that nobody here wrote, on a port that it was told; `ready` resolves when it answers there. */
+export async function native(
+  name: string,
+  path: string,
+  args: readonly string[],
+  port: number,
+  ready: (port: number) => Promise<void>,
+): Promise<Contender> {
+  const child = spawn(path, args, { stdio: 'ignore' });
+  // SIGTERM: it has processes of its own.
+  const end = () => void child.kill('SIGTERM');
+  adopt(child, end);
+  const gone = once(child, 'exit');
+  await ready(port).catch((error) => {
+    // Nobody else knows of it yet.
+    end();
+    throw error;
+  });
+  return {
+    name,
+    pid: child.pid ?? 0,
+    port,
+    async stop() {
+      end();
       await gone;
     },
   };

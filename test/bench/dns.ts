@@ -1,16 +1,14 @@
 // DNS under `dnsperf`, a load that nobody here wrote: ours beside a bare echo of the same sizes, JavaScript servers and native ones.
 
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
 import { freePort } from '../../src/lab/ports.ts';
-import { adopt } from '../../src/lab/tidy.ts';
 import { missing, program } from '../peers.ts';
-import { type Contender, installed, script } from './contenders.ts';
+import { type Contender, installed, native, script } from './contenders.ts';
 import { median, promised, rounds, say, spread } from './rounds.ts';
 
 const run = promisify(execFile);
@@ -53,27 +51,10 @@ async function ours(name: string, zone: string, folder: string): Promise<Contend
   return { name, pid: life.pid, port: life.port, stop: () => life.stop() };
 }
 
-/** A program that serves the zone on a free port, ready when it answers a query. */
-async function native(name: string, path: string, args: (port: number) => Promise<string[]>): Promise<Contender> {
+/** A program that serves the zone on a free port. */
+async function zoned(name: string, path: string, args: (port: number) => Promise<string[]>): Promise<Contender> {
   const port = await freePort();
-  const child = spawn(path, await args(port), { stdio: 'ignore' });
-  // SIGTERM: it has processes of its own.
-  adopt(child, () => void child.kill('SIGTERM'));
-  const gone = once(child, 'exit');
-  await answering(port).catch((error) => {
-    // Nobody else knows of it yet.
-    child.kill('SIGTERM');
-    throw error;
-  });
-  return {
-    name,
-    pid: child.pid ?? 0,
-    port,
-    async stop() {
-      child.kill('SIGTERM');
-      await gone;
-    },
-  };
+  return native(name, path, await args(port), port, answering);
 }
 
 async function answering(port: number): Promise<void> {
@@ -119,9 +100,9 @@ export async function dns(folder: string): Promise<boolean[]> {
   if (installed('dns2')) others.push(['dns2', () => resolver('dns2', 'dns2', zone)]);
   else say('\ndns: dns2 is not installed here; npm install --no-save dns2 puts it beside the others');
   const [dnsmasq, nsd] = [program('dnsmasq'), program('nsd')];
-  if (dnsmasq) others.push(['dnsmasq', () => native('dnsmasq', dnsmasq, (port) => dnsmasqFor(port, zone, folder))]);
+  if (dnsmasq) others.push(['dnsmasq', () => zoned('dnsmasq', dnsmasq, (port) => dnsmasqFor(port, zone, folder))]);
   else say(`dns: ${missing('dnsmasq')}`);
-  if (nsd) others.push(['nsd', () => native('nsd', nsd, (port) => nsdFor(port, zone, folder))]);
+  if (nsd) others.push(['nsd', () => zoned('nsd', nsd, (port) => nsdFor(port, zone, folder))]);
   else say(`dns: ${missing('nsd')}`);
   for (const [, begin] of others) contenders.push(await begin());
 

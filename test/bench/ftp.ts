@@ -1,6 +1,6 @@
 // FTP under curl and lftp, loads that nobody here wrote: ours beside vsftpd and, where somebody has installed it, ftp-srv.
 
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
@@ -10,9 +10,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
 import { freePort } from '../../src/lab/ports.ts';
-import { adopt } from '../../src/lab/tidy.ts';
 import { missing, program } from '../peers.ts';
-import { type Contender, installed, script } from './contenders.ts';
+import { type Contender, installed, native, script } from './contenders.ts';
 import { median, promised, rounds, say } from './rounds.ts';
 
 const run = promisify(execFile);
@@ -186,24 +185,7 @@ async function theirs(path: string, root: string, folder: string): Promise<Conte
     `vsftpd_log_file=${join(folder, 'vsftpd.log')}`,
   ];
   await writeFile(config, `${lines.join('\n')}\n`);
-  const child = spawn(path, [config], { stdio: 'ignore' });
-  // SIGTERM: it has processes of its own.
-  adopt(child, () => void child.kill('SIGTERM'));
-  const gone = once(child, 'exit');
-  await greeted(port).catch((error) => {
-    // Nobody else knows of it yet.
-    child.kill('SIGTERM');
-    throw error;
-  });
-  return {
-    name: 'vsftpd',
-    pid: child.pid ?? 0,
-    port,
-    async stop() {
-      child.kill('SIGTERM');
-      await gone;
-    },
-  };
+  return native('vsftpd', path, [config], port, greeted);
 }
 
 /** Resolves when somebody on this port has said 220. */

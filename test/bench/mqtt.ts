@@ -43,8 +43,8 @@ async function rates(folder: string): Promise<boolean[]> {
   const load = await generator();
   const kept: boolean[] = [];
 
-  /** What no broker on Node's sockets does better: nothing is promised of it. */
-  function ceiling(outcomes: readonly Outcome[]): void {
+  /** What Node's sockets leave room for where each packet is a write: nothing is promised of it. */
+  function compare(outcomes: readonly Outcome[]): void {
     const ratios = ratiosOf(outcomes, BARE, MOSQUITTO);
     if (ratios) say(`  for comparison: ${BARE} / ${MOSQUITTO}: ${spread(ratios)}`);
   }
@@ -58,7 +58,7 @@ async function rates(folder: string): Promise<boolean[]> {
       ROUNDS,
       true,
     );
-    ceiling(outcomes);
+    compare(outcomes);
     return (name: string, other: string, least: number) => {
       const ratios = ratiosOf(outcomes, name, other);
       if (ratios) kept.push(promised(`${title}: ${name} / ${other} ${spread(ratios)}`, median(ratios), { least }));
