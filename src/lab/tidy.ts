@@ -23,10 +23,10 @@ export function adopt(child: ChildProcess, end: () => void = () => void child.ki
   child.once('exit', () => children.delete(child));
 }
 
-/** A folder of its own for whoever asks, and the way to be rid of it. */
-export function temporaryFolder(): { path: string; remove(): Promise<void> } {
+/** A folder of its own for whoever asks, and the way to be rid of it. `within`: where the system has such folders, unless given. */
+export function temporaryFolder(within = tmpdir()): { path: string; remove(): Promise<void> } {
   // In one breath: this process may end at any moment, and then must know of every folder there is.
-  const path = mkdtempSync(join(tmpdir(), 'amnesia-'));
+  const path = mkdtempSync(join(within, 'amnesia-'));
   folders.add(path);
   return {
     path,

@@ -3,13 +3,13 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beginLife } from '../../src/lab/lives.ts';
 import { freePort } from '../../src/lab/ports.ts';
+import { temporaryFolder } from '../../src/lab/tidy.ts';
 import { missing, program } from '../peers.ts';
 import { type Contender, installed, native, script } from './contenders.ts';
 import { median, promised, rounds, say } from './rounds.ts';
@@ -26,11 +26,11 @@ export async function ftp(folder: string): Promise<boolean[]> {
     say(`\nftp: ${missing('curl')}`);
     return [];
   }
-  const root = await mkdtemp(join(existsSync(IN_MEMORY) ? IN_MEMORY : tmpdir(), 'amnesia-'));
+  const { path: root, remove } = temporaryFolder(existsSync(IN_MEMORY) ? IN_MEMORY : undefined);
   try {
     return await on(root, folder);
   } finally {
-    await rm(root, { recursive: true });
+    await remove();
   }
 }
 
