@@ -3,7 +3,7 @@
 import { SYLLABUS } from '../../demos/index.ts';
 import { matrixLines } from '../log/matrix.ts';
 import { heading } from '../log/terminal.ts';
-import { wrap } from '../log/text.ts';
+import { type Line, wrap } from '../log/text.ts';
 import { demo } from './demo.ts';
 import { matrix, possible, report } from './litmus.ts';
 import { pick, pickAll } from './pick.ts';
@@ -29,19 +29,23 @@ export async function tour(options: { ascii?: boolean | undefined; color?: boole
     'forget: the live process empties its memory. path: the client comes back from another address. kill: SIGKILL, and a new process on the same port. swap: a balancer leads to another instance. silence: the link swallows everything, then heals. expire: a lifetime passes. store: killed, and what it had written down, or a store that it shares, is wiped.',
   );
   out.print([]);
-  for (const [command, what] of [
+  out.print(...onwards());
+  return Math.max(worst, report(picked, rows, out));
+}
+
+/** What to type after the tour. */
+export function onwards(): Line[] {
+  const commands = [
     ['amnesia demo udp-echo', 'with its bytes explained'],
     ['amnesia demo tcp-session/disk', 'the session that survives'],
     ['amnesia explain 5', 'one row of the last run in full'],
-    ['amnesia exercise', 'a server that you extend, and a checker'],
+    ['amnesia exercise', 'servers for you to extend'],
     ['amnesia serve udp-echo --log full', 'for your own client'],
-    ['amnesia litmus', 'the matrix again, each cut after every step'],
+    ['amnesia litmus', 'each cut after every step'],
     ['amnesia --help', 'everything else'],
-  ] as const) {
-    out.print([
-      { text: `  ${typed(command).padEnd(47)}`, style: 'bold' },
-      { text: what, style: 'dim' },
-    ]);
-  }
-  return Math.max(worst, report(picked, rows, out));
+  ] as const;
+  return commands.map(([command, what]) => [
+    { text: `  ${typed(command).padEnd(47)}`, style: 'bold' },
+    { text: what, style: 'dim' },
+  ]);
 }

@@ -3,7 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { onwards } from '../../src/cli/tour.ts';
 import { beginLife, startHost } from '../../src/lab/lives.ts';
+import { paint } from '../../src/log/text.ts';
 import { fromSource } from '../source.ts';
 import { amnesia, home, records, SOURCE } from './amnesia.ts';
 
@@ -29,6 +31,12 @@ test('commands that start no server', async () => {
     out: '',
     err: 'amnesia: there is no command "bogus". Type: npm run amnesia -- --help\n',
   });
+});
+
+test('what the tour ends with fits into 80 columns, also with the longer commands of a checkout', () => {
+  const lines = onwards().map((line) => paint(line, { width: 80, colour: false, ascii: false }));
+  expect(lines[0]).toContain('npm run amnesia -- demo udp-echo');
+  expect(lines.filter((line) => line.length > 80)).toEqual([]);
 });
 
 test('a life, where nobody has built a host before', async () => {
