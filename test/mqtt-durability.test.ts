@@ -118,6 +118,14 @@ describe('brokers made to be wrong', () => {
     expect(toll.owed).toBe(4 * toll.acknowledged);
   });
 
+  test('who sleeps has room for all of a night, with what is sent again after each kill', async () => {
+    // All four publishers have 64 in flight at each death; a session of ours holds a thousand letters.
+    const contestant = littleBroker(undefined, { queue: 1000, dies: 256 });
+    const toll = await durability({ contestant, kills: 4, seed: 7 });
+    expect(toll.again).toBeGreaterThan(500);
+    expect(toll.lost).toBe(0);
+  });
+
   test.each([
     ['drops', 'lost'],
     ['invents', 'phantom'],
@@ -144,6 +152,7 @@ describe('kills at random protocol events', () => {
   ] as const) {
     test(`${design}: nothing acknowledged is lost, nothing comes twice or out of order, nobody is forgotten`, async (context) => {
       const toll = await durability({ contestant: await designed(context, design), kills, seed: 7 });
+      expect(toll.missing).toEqual([]);
       expect(toll).toMatchObject({ ...SOUND, kills });
       // Most deaths came where they were meant to.
       expect(toll.late).toBeLessThan(kills / 2);

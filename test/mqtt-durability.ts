@@ -14,13 +14,18 @@ import { program } from './peers.ts';
 
 /** Messages that a publisher has in flight. */
 const IN_FLIGHT = 64;
-/** Messages between two nights: a sleeper's queue has a bound, and what it drops is no loss by a kill. */
-const NIGHT = 900;
+/**
+ * Messages between two nights, with those that are sent again: a sleeper's queue holds a thousand (LIMITS in the broker's state.ts), and
+ * what it drops is no loss by a kill. What two publishers have in flight may come again once more after the last one.
+ */
+const NIGHT = 1000 - 2 * IN_FLIGHT - 50;
 /** Kills in a night at most. */
 const KILLS = 10;
 /** A kill bound to an event that does not come is carried out after so long, in milliseconds. */
 const PATIENCE = 4_000;
 const TOPICS = 3;
+/** Lost messages that are named. */
+const NAMED = 10;
 
 // ----------------------------------------------------------------------------------------------------------------- the history
 
@@ -119,6 +124,15 @@ export class History {
   reached(subscriber: string, publisher: string): boolean {
     const { times } = this.heard.get(subscriber) as Heard;
     return [...times.keys()].some((text) => this.said.get(text)?.publisher === publisher);
+  }
+
+  /** What is lost, the first few: who did not get which message. */
+  missing(): string[] {
+    const missing: string[] = [];
+    for (const [subscriber, { times }] of this.heard)
+      for (const [text, { acknowledged }] of this.said)
+        if (acknowledged && !times.has(text) && missing.length < NAMED) missing.push(`${subscriber}: ${text}`);
+    return missing;
   }
 
   verdict(): Verdict {
@@ -241,13 +255,15 @@ export interface PublisherOptions {
   topics: readonly string[];
   /** Whether there is something to say. */
   more(): boolean;
+  /** Told how many messages it sends again: of QoS 1, whoever sleeps may get each of them twice. */
+  again?(messages: number): void;
   roll(below: number): number;
 }
 
 export function publisher(
   house: House,
   history: History,
-  { name, qos, resending, version, topics, more, roll }: PublisherOptions,
+  { name, qos, resending, version, topics, more, again, roll }: PublisherOptions,
 ): Publisher {
   /** In flight, filed under the packet id, in the order in which they were sent. */
   const pending = new Map<number, { topic: string; text: string; released: boolean }>();
@@ -289,8 +305,10 @@ export function publisher(
         window = Math.min(IN_FLIGHT, receiveMaximum);
         if (resending && known && !present) history.forgot(name);
         known = true;
-        if (resending) line.writeAll([...pending.keys()].map((at) => packet(at, true)));
-        else pending.clear();
+        if (resending) {
+          again?.(pending.size);
+          line.writeAll([...pending.keys()].map((at) => packet(at, true)));
+        } else pending.clear();
         ready.resolve();
         fill(line);
       },
@@ -421,6 +439,8 @@ export interface Toll extends Verdict {
   moments: Record<string, number>;
   /** Publishers whose last messages were never answered, also when all was quiet. */
   unanswered: number;
+  /** Of what is lost, the first few. */
+  missing: string[];
 }
 
 /** Kills brokers while clients speak to them, and counts what their acknowledgements were worth. */
@@ -430,7 +450,7 @@ export async function durability({ contestant, kills, seed, progress }: Durabili
   const rollKill = dice(seed);
   const moments: Record<string, number> = {};
   const total: Toll = {
-    ...{ kills: 0, late: 0, moments, unanswered: 0, attempted: 0, acknowledged: 0, owed: 0 },
+    ...{ kills: 0, late: 0, moments, missing: [], unanswered: 0, attempted: 0, acknowledged: 0, owed: 0 },
     ...{ lost: 0, phantom: 0, twice: 0, again: 0, disorder: 0, forgotten: 0 },
   };
   let broker: Broker | undefined;
@@ -497,6 +517,9 @@ export async function durability({ contestant, kills, seed, progress }: Durabili
       said++;
       return true;
     };
+    const again = (messages: number) => {
+      said += messages;
+    };
     const names = (kind: string) =>
       ([1, 2] as const).map((qos) => ({ name: `${kind}${qos}-${number}`, qos, version: version(), filter }));
     const [awakeOnes, sleepers] = [names('awake'), names('asleep')];
@@ -523,7 +546,7 @@ export async function durability({ contestant, kills, seed, progress }: Durabili
       publishers = ([1, 2] as const).flatMap((qos) =>
         [false, true].map((resending) => {
           const name = `${resending ? 'resending' : 'fresh'}${qos}-${number}`;
-          return publisher(house, history, { name, qos, resending, version: version(), topics, more, roll });
+          return publisher(house, history, { name, qos, resending, version: version(), topics, more, again, roll });
         }),
       );
       clients.push(...publishers);
@@ -572,6 +595,7 @@ export async function durability({ contestant, kills, seed, progress }: Durabili
 
     const verdict = history.verdict();
     for (const [what, count] of Object.entries(verdict)) total[what as keyof Verdict] += count;
+    total.missing.push(...history.missing());
     // The next night begins with a kill too, when nothing is on its way.
     await broker?.kill();
   }
@@ -691,7 +715,8 @@ export async function contestant(design: DesignName): Promise<Contestant | undef
     armed: true,
     writes: design === 'disk',
     versions: [4, 5],
-    silence: design === 'memory' ? 500 : 5000,
+    // Where nothing is lost, nobody waits so long: a disk that many write to may take seconds for one sync.
+    silence: design === 'memory' ? 500 : 30_000,
     async end() {
       await discardHost(host);
       await end();

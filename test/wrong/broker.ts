@@ -29,8 +29,17 @@ interface Session {
   late: { topic: string; text: string; qos: 1 | 2 } | undefined;
 }
 
-export function littleBroker(fault?: Fault): Contestant {
+export interface LittleOptions {
+  /** Letters that one session holds; what comes beyond them is dropped. */
+  queue?: number;
+  /** Answers a PUBLISH only when it comes again, and dies when so many are unanswered: all of them are sent again after each death. */
+  dies?: number;
+}
+
+export function littleBroker(fault?: Fault, { queue = Infinity, dies }: LittleOptions = {}): Contestant {
   const sessions = new Map<string, Session>();
+  let unanswered = 0;
+  let die = () => {};
   let taken = 0;
   /** How many came, by QoS: whichever is said faster than the other, each has its tenth. */
   const routed = { 1: 0, 2: 0 };
@@ -52,6 +61,7 @@ export function littleBroker(fault?: Fault): Contestant {
       if (session.qos === undefined || !topic.startsWith(session.prefix)) continue;
       const least = Math.min(qos, session.qos) as 1 | 2;
       const post = (said: string, as = least) => {
+        if (session.out.length >= queue) return;
         session.last = (session.last % 65_535) + 1;
         const letter = { id: session.last, topic, text: said, qos: as, released: false };
         session.out.push(letter);
@@ -98,6 +108,10 @@ export function littleBroker(fault?: Fault): Contestant {
         const fresh = packet.qos === 1 || !who.in.has(id);
         if (packet.qos === 2) who.in.add(id);
         if (fresh && packet.qos !== 0) route(packet.topic, packet.payload.toString(), packet.qos);
+        if (dies !== undefined && !packet.dup) {
+          if (++unanswered === dies) die();
+          break;
+        }
         // The same ones when they come again: who insists is not answered either.
         if (fault !== 'keepsQuiet' || id % 10 !== 0)
           send(socket, { cmd: packet.qos === 2 ? 'pubrec' : 'puback', messageId: id });
@@ -138,6 +152,7 @@ export function littleBroker(fault?: Fault): Contestant {
           if (who?.socket === socket) who.socket = undefined;
         });
       });
+      unanswered = 0;
       server.listen(port, '127.0.0.1');
       await once(server, 'listening');
       let end = (_signal: string) => {};
@@ -149,6 +164,7 @@ export function littleBroker(fault?: Fault): Contestant {
         for (const socket of sockets) socket.destroy();
         end('SIGKILL');
       };
+      die = kill;
       const { port: listening } = server.address() as AddressInfo;
       return {
         name: 'a little broker',
@@ -161,7 +177,8 @@ export function littleBroker(fault?: Fault): Contestant {
         stop: kill,
       };
     },
-    ...{ armed: false, writes: false, versions: [4], silence: 300 },
+    // Who dies by itself is not killed as well.
+    ...{ armed: dies !== undefined, writes: false, versions: [4], silence: 300 },
     end: async () => {},
   };
 }
