@@ -8,6 +8,7 @@ import type { Side } from '../wire/wire.ts';
 import { type Arm, playArm } from './arm.ts';
 import { type Behind, startBehind } from './behind.ts';
 import { discardHost, type Host, startHost } from './lives.ts';
+import type { KillOn } from './messages.ts';
 import { type Cut, type CutKind, cutsOf, middleOf, placeInWords, type Story, VERDICTS, type Verdict } from './story.ts';
 
 /** A verdict, and what it rests on. */
@@ -64,12 +65,26 @@ export function judge(card: AnyCard, control: Arm, severed: Arm): Judgement {
   return { verdict: 'untouched', because: 'same answers, same packets', ...none };
 }
 
+/** What did come where a cut waited for something else: each kind, and how often. Nothing where it waited for a write. */
+function whatCame({ moment, kind }: KillOn, entries: readonly Entry[]): string {
+  if (kind === '') return '';
+  const side = moment === 'read' ? 'client' : 'server';
+  const times = new Map<string, number>();
+  for (const entry of entries)
+    if (entry.is === 'packet' && entry.side === side) times.set(entry.kind, (times.get(entry.kind) ?? 0) + 1);
+  const kinds = [...times].map(([each, count]) => (count === 1 ? each : `${each} ${count} times`));
+  return `; the ${side} said ${kinds.length === 0 ? 'nothing' : kinds.join(', ')}`;
+}
+
 /** Why the records do not show that the cut took place; undefined when they do. */
 function noTrace(cut: Cut, entries: readonly Entry[]): string | undefined {
   const at = entries.findIndex((entry) => entry.is === 'cut');
   const row = entries[at];
-  if (row?.is !== 'cut')
-    return `the ${cut.is} never happened: ${'on' in cut.at ? `no “${placeInWords(cut.at)}” came` : 'its place was not reached'}`;
+  if (row?.is !== 'cut') {
+    const why =
+      'on' in cut.at ? `no “${placeInWords(cut.at)}” came${whatCame(cut.at.on, entries)}` : 'its place was not reached';
+    return `the ${cut.is} never happened: ${why}`;
+  }
   const before = entries.slice(0, at);
   const after = entries.slice(at + 1);
   switch (cut.is) {

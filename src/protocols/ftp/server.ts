@@ -344,8 +344,11 @@ async function transfer(
         return bytes;
       };
     } else {
-      const entries = listed(folder, await folder.stat(path), what.form === 'MLSD');
-      move = (socket) => sendText(inLines(entries, what), socket, how);
+      const lines = inLines(listed(folder, await folder.stat(path), what.form === 'MLSD'), what);
+      // A folder that may not be read is refused, and nothing announced.
+      const first = await lines.next();
+      letGo = async () => void (await lines.return(undefined));
+      move = (socket) => sendText(resumed(first, lines), socket, how);
     }
     // Nobody stops a transfer before it is known that there is one.
     if (line.over) return await letGo();
@@ -388,6 +391,12 @@ async function* inLines(
         yield `${listLine(entry, how.now, how.writes)}\r\n`;
     }
   }
+}
+
+/** What is made as it is asked for, when the first of it is there already. */
+async function* resumed<T>(first: IteratorResult<T, void>, rest: AsyncGenerator<T, void>): AsyncGenerator<T> {
+  if (!first.done) yield first.value;
+  yield* rest;
 }
 
 /** A listener for one data connection of one client. */

@@ -13,13 +13,15 @@ import { type House, type Patience, serveFrom } from '../../../src/protocols/ftp
 import { rulesFor } from '../../../src/protocols/ftp/state.ts';
 import { passiveIn, type Reply, wire } from '../../../src/protocols/ftp/wire.ts';
 import type { Bounds, Facts } from '../../../src/protocols/shapes.ts';
-import { type FolderOptions, openFolder } from '../../../src/served/folder.ts';
+import { FolderError, type FolderOptions, openFolder } from '../../../src/served/folder.ts';
 import { Inbox } from '../../../src/wire/wire.ts';
 
 const rules = rulesFor({ dials: true });
 
 export interface HouseOptions extends FolderOptions {
   files?: Record<string, string | Buffer>;
+  /** A folder that this process may look at and not read. Rights would not do: some run the tests as root. */
+  unreadable?: string;
   bounds?: Partial<Bounds>;
   patience?: Partial<Patience>;
   certificate?: House['certificate'];
@@ -41,6 +43,7 @@ export interface Served {
 /** Serves some files until the test is over. `ann` has the password `secret` and may write; anonymous may read. */
 export async function serve({
   files = {},
+  unreadable,
   bounds,
   patience,
   certificate,
@@ -55,8 +58,15 @@ export async function serve({
     utimesSync(path, 1_767_225_600, 1_767_225_600);
   }
   const { keeper } = await StateKeeper.open({ rules, wire, world: seededWorld(1, 'server'), transport: 'tcp' });
+  const opened = await openFolder(root, folder);
   const house: House = {
-    folder: await openFolder(root, folder),
+    folder: {
+      ...opened,
+      async *list(path) {
+        if (path === unreadable) throw new FolderError('denied');
+        yield* opened.list(path);
+      },
+    },
     async check(user, password) {
       if (user === 'anonymous') return 'read';
       return user === 'ann' && password === 'secret' ? 'write' : 'nothing';

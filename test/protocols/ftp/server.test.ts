@@ -37,9 +37,10 @@ describe('a visit', () => {
     await ann.gone;
   });
 
-  test('what is not there, or is no folder for MLSD, is refused before anything is announced', async () => {
-    const { port } = await serve({ files: { 'pub/hello.txt': 'hello' } });
+  test('what is not there, may not be read, or is no folder for MLSD, is refused before anything is announced', async () => {
+    const { port } = await serve({ files: { 'pub/hello.txt': 'hello', 'own/diary': 'Dear' }, unreadable: '/own' });
     const ann = await Talker.enter(port);
+    for (const verb of ['LIST', 'NLST', 'MLSD']) expect((await ann.fetch(`${verb} own`)).codes).toEqual([550]);
     expect((await ann.fetch('MLSD pub/hello.txt')).codes).toEqual([501]);
     for (const verb of ['LIST', 'NLST', 'MLSD', 'RETR']) expect((await ann.fetch(`${verb} none`)).codes).toEqual([550]);
     expect((await ann.fetch('LIST pub/hello.txt')).codes).toEqual([150, 226]);
