@@ -29,6 +29,7 @@ const common: BuildOptions = {
     'level',
     'mqemitter-redis',
     'mqtt',
+    'selfsigned',
   ],
   // A bundled dependency may still be CommonJS and ask for `require`.
   banner: {
