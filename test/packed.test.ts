@@ -1,10 +1,12 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../src/lab/tidy.ts';
+import { Client } from 'basic-ftp';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { adopt, temporaryFolder } from '../src/lab/tidy.ts';
 
 const run = promisify(execFile);
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -104,6 +106,28 @@ describe('the package, as somebody has it who installed it', () => {
       const { code, out, err } = await amnesia('demo', `mqtt/${design}`, '--cut', 'path', '--log', 'line');
       expect({ code, err }, out).toEqual({ code: 0, err: '' });
     }
+  });
+
+  test('a certificate is made where one is needed', async () => {
+    const server = spawn(process.execPath, [command, 'serve', 'ftp', '--port', '0'], {
+      env: { ...env, XDG_STATE_HOME: join(folder.path, 'state') },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    adopt(server);
+    onTestFinished(async () => {
+      server.kill();
+      await once(server, 'exit');
+    });
+    const [said] = await once(server.stdout, 'data');
+    const client = new Client();
+    onTestFinished(() => client.close());
+    await client.access({
+      host: '127.0.0.1',
+      port: Number(/ port (\d+) /.exec(String(said))?.[1]),
+      secure: true,
+      secureOptions: { rejectUnauthorized: false },
+    });
+    expect((await client.list()).map(({ name }) => name)).toContain('welcome.txt');
   });
 
   test('the course comes with it, and its servers run on plain Node with no loader', async () => {
