@@ -9,6 +9,7 @@ import type { AnyCard } from '../protocols/index.ts';
 import type { Client, Facts, Json, Settings } from '../protocols/shapes.ts';
 import { type Behind, startBehind } from './behind.ts';
 import { holdDials } from './dials.ts';
+import { inOrder, openings } from './endings.ts';
 import type { Foreign } from './foreign.ts';
 import { diskJournal } from './journals/disk.ts';
 import { redisStream } from './journals/redis.ts';
@@ -23,6 +24,8 @@ import { seededWorld, standingClock } from './world.ts';
 
 /** How long one step may take unless told otherwise, in milliseconds: what has not been answered by then is not going to be. */
 const STEP = 10_000;
+/** How long it may take until the client has heard that a dead server's connections are closed, in milliseconds. */
+const HEARD = 1_000;
 
 export interface ArmOptions {
   story: Story;
@@ -98,6 +101,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   const dials = cut?.is === 'silence' ? holdDials() : undefined;
   /** How much has come by at the client. */
   let heard = 0;
+  const connections = openings();
   const untap = tap({
     who: 'client',
     clock,
@@ -105,6 +109,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
     sink(trace) {
       heard++;
       note(trace);
+      connections.see(trace);
       // What it remembers for the sake of a message it sends, it remembers already; what it makes of one it reads, it will soon.
       if (trace.is === 'bytes' && trace.way === 'sent') lookAtClient();
       else queueMicrotask(lookAtClient);
@@ -235,6 +240,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
       case 'kill':
       case 'store':
         await lives.kill();
+        await connections.ended(HEARD);
         await turn();
         if (options.asides) {
           const where = { host: '127.0.0.1', port: lives.port };
@@ -258,7 +264,7 @@ export async function playArm(options: ArmOptions): Promise<Arm> {
   /** Everything written down so far, by all processes, in the order in which it happened. */
   function all(): Trace[] {
     const theirs = existsSync(tracePath) ? readTraces(readFileSync(tracePath, 'utf8')) : [];
-    return [...own, ...theirs].filter(({ t }) => t <= over).sort((a, b) => a.t - b.t);
+    return inOrder([...own, ...theirs].filter(({ t }) => t <= over).sort((a, b) => a.t - b.t));
   }
 }
 
