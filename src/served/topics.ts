@@ -1,5 +1,6 @@
 // Which topic filters match a topic, and which topics a filter matches, without looking at all of them. A tree of topic levels:
 // what it costs grows with how deep a topic is, not with how many filters or topics there are (MQTT 5 §4.7).
+// Clauses as 5.0 counts them.
 
 /** What is filed under topic filters, or under topic names: one branch a level. */
 export interface TopicTree<V> {
@@ -138,7 +139,7 @@ export function levelsIn(topic: string): number {
   return levels;
 }
 
-/** MQTT-4.7.1-1, MQTT-4.7.3-1: a topic name has at least one character, and no wildcard. */
+/** MQTT-4.7.0-1, MQTT-4.7.3-1: a topic name has at least one character, and no wildcard. */
 export function isTopicName(topic: string): boolean {
   return topic !== '' && !topic.includes('+') && !topic.includes('#') && !topic.includes('\0');
 }

@@ -99,7 +99,7 @@ export const exercise: Build<Talker> = {
       id: 'queued',
       stage: 'right',
       sentence: 'Letters with QoS 1 that come for a sleeper are sent when it wakes, in order.',
-      cite: 'MQTT-3.1.2-5, MQTT-4.6.0-5',
+      cite: 'MQTT-3.1.2-5, MQTT-4.6.0-6',
       look: answers(
         WAKE,
         'session present 1; "Do not", "forget me."',

@@ -63,7 +63,7 @@ const CONNECTS: Wrong[] = [
     packet('10', head('4', '04'), '000163', '0003612f2b', '0000'),
     4,
     19,
-    'MQTT-3.3.2-2',
+    'MQTT-4.7.1-1',
     0x90,
   ],
   ['a will without topic', packet('10', head('4', '04'), '000163', '0000', '0000'), 4, 15, 'MQTT-4.7.3-1', 0x90],
@@ -132,7 +132,14 @@ const PACKETS: Wrong[] = [
   ['QoS 3', packet('36', '000161', '0001'), 4, 0, 'MQTT-3.3.1-4', malformed],
   ['DUP with QoS 0', packet('38', '000161'), 4, 0, 'MQTT-3.3.1-2', malformed],
   ...['11', '41', '52', '60', '64', '72', '80', '8a', 'a0', 'a6', 'c1', 'e8', 'f1'].map(
-    (first): Wrong => [`flags of ${first}`, packet(first, '0001'), 5, 0, 'MQTT-2.2.2-1, MQTT-2.1.3-1', malformed],
+    (first): Wrong => [
+      `flags of ${first}`,
+      packet(first, '0001'),
+      5,
+      0,
+      'MQTT-2.2.2-1 of 3.1.1, MQTT-2.1.3-1 of 5.0',
+      malformed,
+    ],
   ),
   ...['20', '90', 'b0', 'd0'].map(
     (first): Wrong => [`${first} from a client`, packet(first, '0001'), 5, 0, 'MQTT 5 §2.1.2', protocolError],
@@ -149,7 +156,7 @@ const PACKETS: Wrong[] = [
     'MQTT-1.5.5-1',
     malformed,
   ],
-  ['one byte more than is taken', Buffer.from('30fdff0f', 'hex'), 4, 1, 'MQTT-3.2.2-15', 0x95],
+  ['one byte more than is taken', Buffer.from('30fdff0f', 'hex'), 4, 1, 'MQTT 5 §3.2.2.3.6', 0x95],
   ['a wildcard', packet('30', '0003612f23'), 4, 6, 'MQTT-3.3.2-2', 0x90],
   ['a wildcard', packet('30', '00032b2f61', '00'), 5, 4, 'MQTT-3.3.2-2', 0x90],
   ['a NUL', packet('30', '0003612f00'), 4, 6, 'MQTT-1.5.3-2', malformed],
@@ -340,7 +347,7 @@ describe('a length is judged from the header alone', () => {
     }
     expect(opening.frame(Buffer.from('10fd3f', 'hex'), 0, 'client')).toBe(LARGEST.first);
     const { error } = inbox().push(Buffer.from('10fe3f', 'hex'));
-    expect(error).toMatchObject({ at: 1, cite: 'MQTT-3.2.2-15' });
+    expect(error).toMatchObject({ at: 1, cite: 'MQTT 5 §3.2.2.3.6' });
     expect(codeFor(error as WireError)).toBe(CODE.packetTooLarge);
     expect(inbox().push(packet('10', head('4', '02'), '000163')).messages).toMatchObject([{ type: 'CONNECT' }]);
     expect(opening.frame(Buffer.alloc(0), 0, 'client')).toBeUndefined();

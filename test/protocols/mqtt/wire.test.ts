@@ -978,13 +978,32 @@ describe('what a packet leans on', () => {
     expect(keys(takenOver, 'server', seen)).toEqual(['clears server path[path]']);
   });
 
+  test.each<[Message, Side, four: string | undefined, five: string]>([
+    [{ version: 5, type: 'PUBREC', id: 7, code: 0x87 }, 'server', undefined, 'MQTT-4.4.0-2'],
+    [{ version: 5, type: 'PUBREL', id: 7, code: 0x92 }, 'client', undefined, 'MQTT 5 §3.6.2.1'],
+    [{ version: 5, type: 'PUBCOMP', id: 7, code: 0x92 }, 'server', undefined, 'MQTT 5 §3.7.2.1'],
+    [
+      { version: 5, type: 'UNSUBACK', id: 1, properties: {}, codes: [0] },
+      ...(['server', 'MQTT-3.10.4-4', 'MQTT-3.10.4-5'] as const),
+    ],
+    [
+      { version: 5, type: 'UNSUBSCRIBE', id: 1, properties: {}, filters: ['a'] },
+      ...(['client', 'MQTT 3.1.1 §3.10.4', 'MQTT 5 §3.10.4'] as const),
+    ],
+    [publish(0), 'server', 'MQTT 3.1.1 §3.8.4', 'MQTT 5 §3.8.4'],
+  ])('%j of the %s: the clause as its version counts it', (message, from, four, five) => {
+    const cite = (version: Version) => wire.leans({ ...message, version }, from, new Map([['client', 'c1']]))[0]?.cite;
+    expect(cite(5)).toBe(five);
+    if (four !== undefined) expect(cite(4)).toBe(four);
+  });
+
   test('every one of them says why in a sentence and cites its clause', () => {
     const seen: Seen = new Map();
     const all = VECTORS.flatMap(({ message, from }) => wire.leans(message, from, seen));
     expect(all.length).toBeGreaterThan(40);
     for (const { why, cite, key } of all) {
       expect(why.split(' ').length, why).toBeGreaterThan(4);
-      expect(cite).toMatch(/^MQTT(-\d+\.\d+\.\d+-\d+| 5 §\d)/);
+      expect(cite).toMatch(/^MQTT(-\d+\.\d+\.\d+-\d+| 3\.1\.1 §\d| 5 §\d)/);
       expect(key).toMatch(/^(session|out|in|retained|will|path)\[/);
     }
   });

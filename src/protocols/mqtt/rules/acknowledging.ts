@@ -19,7 +19,7 @@ export function pubrec(by: By, { id, code = 0 }: Acknowledgement): Decided {
   const { session, client, connection, from } = by;
   const letter = session.out?.get(id);
   if (letter?.qos === 1) return NOTHING;
-  // MQTT 5 §4.3.3: it was not taken, and that is the end of it.
+  // MQTT-4.4.0-2: it was not taken, and that is the end of it.
   if (letter && code >= 0x80) return acknowledged(by, id);
   // MQTT-4.3.3-4: PUBREL, also again. For an id that is not known version 5 says so; the peer is free to forget it.
   const unknown = letter === undefined && connection.version === 5 ? CODE.packetIdNotFound : CODE.success;

@@ -46,7 +46,7 @@ export function connect(
     actions.push(...gone.actions);
     session = gone.draft;
   } else if (before && clean) {
-    // MQTT-3.1.2-4: a clean start discards what there was; a session that ends has its will published (MQTT-3.1.2-10).
+    // MQTT-3.1.2-4: a clean start discards what there was; a session that ends has its will published (MQTT-3.1.2-8).
     const gone = end(house, state, client, before, at);
     events.push(...gone.events);
     actions.push(...gone.actions);
@@ -122,7 +122,7 @@ function objectionTo(house: House, asked: Message & { type: 'CONNECT' }): Object
   if (users && user === undefined) return [CODE.notAuthorized, CONNACK4.notAuthorized, 'Who are you?'];
   if (users && user !== undefined && !isPassword(users, user, password))
     return [CODE.badUserOrPassword, CONNACK4.badUserOrPassword, 'That is not it.'];
-  // MQTT-3.1.3-6, MQTT-3.1.3-8 of 3.1.1: who has no name cannot be remembered under it. In version 5 one is assigned (MQTT-3.1.3-6).
+  // MQTT-3.1.3-7, MQTT-3.1.3-8 of 3.1.1: who has no name cannot be remembered under it. In version 5 one is assigned (MQTT-3.1.3-6).
   if (client === '' && version === 4 && !clean) return [CODE.clientIdNotValid, CONNACK4.identifierRejected, ''];
   if (client.length > limits.clientId)
     return [CODE.clientIdNotValid, CONNACK4.identifierRejected, 'The client id is too long.'];

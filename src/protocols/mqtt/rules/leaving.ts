@@ -28,7 +28,7 @@ export function disconnect(by: By, { code = CODE.success, properties }: Message 
   return { events: gone.events, actions: [...gone.actions, { to: by.from, hangUp: true }] };
 }
 
-/** A client that breaks the rules, or has fallen silent, has to go; its will is published (MQTT-4.13.1-1). */
+/** A client that breaks the rules, or has fallen silent, has to go (MQTT-4.13.1-1, MQTT-3.1.2-22); its will is published (MQTT-3.1.2-8). */
 export function expel(by: By, code: number, reason: string): Decided {
   const gone = leave(by.house, by.state, by.client, by.world.now(), { will: true });
   return { events: gone.events, actions: [...gone.actions, ...goodbye(by.awake, code, reason)] };
@@ -58,7 +58,7 @@ export function leave(
   const expiry = how.expiry ?? session.expiry;
   const ends = expiry === 0 || how.ends === true;
   const will = how.will ? session.will : null;
-  // MQTT-3.1.3-9: the will comes after its delay, or with the end of the session, whichever is first.
+  // MQTT-3.1.2-8: the will comes after its delay, or with the end of the session, whichever is first.
   const now = will && (ends || will.delay === 0) ? publishWill(house, state, client, will, at) : undefined;
   const events: Event[] = now ? [...now.events] : [];
   events.push(

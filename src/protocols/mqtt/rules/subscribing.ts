@@ -67,7 +67,7 @@ function verdict(
   return qos;
 }
 
-/** Retained messages for new subscriptions, in the order of their topics; no more than a queue takes (MQTT-3.3.1-8). */
+/** Retained messages for new subscriptions, in the order of their topics; no more than a queue takes (MQTT-3.3.1-9). */
 export function retainedFor(
   house: House,
   state: State,

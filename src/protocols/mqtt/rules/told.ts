@@ -81,7 +81,7 @@ export function heard({ topic, payload, qos, properties, expires }: Published): 
   };
 }
 
-/** A will as it was left in CONNECT (§3.1.3.2). */
+/** A will as it was left in CONNECT (MQTT 5 §3.1.3.2 to §3.1.3.4). */
 export function toldWill({ topic, payload, qos, retain, properties }: Left): ToldWill {
   const passed = passedOn(properties);
   return {

@@ -26,7 +26,8 @@ export function frameOf(bytes: Buffer, start: number, from: Side, most: number):
     }
   }
   if (length > most) {
-    const cite = from === 'client' ? 'MQTT-3.2.2-15' : 'MQTT-3.1.2-24';
+    // By section, since 3.1.1 knows no such limit and has other clauses under the numbers of 5.0.
+    const cite = from === 'client' ? 'MQTT 5 §3.2.2.3.6' : 'MQTT 5 §3.1.2.11.4';
     throw new Refusal(`${length} bytes, and ${most} are taken`, 1, cite, CODE.packetTooLarge, secret);
   }
   return length;
@@ -51,4 +52,4 @@ export function firstByteWrong(first: number, from: Side): [string, number, stri
 }
 
 /** 3.1.1 and 5.0 number it differently, and the version is not known where a packet is framed. */
-const FLAGS_CLAUSE = 'MQTT-2.2.2-1, MQTT-2.1.3-1';
+const FLAGS_CLAUSE = 'MQTT-2.2.2-1 of 3.1.1, MQTT-2.1.3-1 of 5.0';

@@ -5,7 +5,7 @@ import type { Lean, Seen, Side } from '../../../wire/wire.ts';
 import type { Message, Of } from '../wire.ts';
 import { CODE } from './codes.ts';
 import { inOrder } from './properties.ts';
-import { clause } from './refusing.ts';
+import { clause, standard } from './refusing.ts';
 
 /** What a packet leans on: who must remember what for it to mean anything. `seen`: what the packets before it have told. */
 export function leansOf(message: Message, from: Side, seen: Seen): Lean[] {
@@ -41,7 +41,7 @@ export function leansOf(message: Message, from: Side, seen: Seen): Lean[] {
         why: failed
           ? 'only the sender knows which message was refused; it may now forget it'
           : 'only the sender knows which message this number stands for; from now on the number is all it needs',
-        cite: clause(version, 'MQTT-4.3.3-1', failed ? 'MQTT-4.3.3-9' : 'MQTT-4.3.3-4'),
+        cite: clause(version, 'MQTT-4.3.3-1', failed ? 'MQTT-4.4.0-2' : 'MQTT-4.3.3-4'),
       };
       if (failed) return [out];
       return [
@@ -58,7 +58,8 @@ export function leansOf(message: Message, from: Side, seen: Seen): Lean[] {
     }
     case 'PUBREL': {
       const heard = `in[${client} ${message.id}]`;
-      if (message.code === CODE.packetIdNotFound) return [idDenied(from, `out[${client} ${message.id}]`)];
+      if (message.code === CODE.packetIdNotFound)
+        return [idDenied(from, `out[${client} ${message.id}]`, 'MQTT 5 §3.6.2.1')];
       return [
         {
           field: 'id',
@@ -79,7 +80,8 @@ export function leansOf(message: Message, from: Side, seen: Seen): Lean[] {
       ];
     }
     case 'PUBCOMP':
-      if (message.code === CODE.packetIdNotFound) return [idDenied(from, `in[${client} ${message.id}]`)];
+      if (message.code === CODE.packetIdNotFound)
+        return [idDenied(from, `in[${client} ${message.id}]`, 'MQTT 5 §3.7.2.1')];
       return [
         {
           field: 'id',
@@ -99,7 +101,7 @@ export function leansOf(message: Message, from: Side, seen: Seen): Lean[] {
           holder: 'server',
           key: session,
           why: 'what a client wants to hear is said once; the broker must remember it',
-          cite: message.type === 'SUBSCRIBE' ? 'MQTT 5 §3.8.4' : 'MQTT 5 §3.10.4',
+          cite: `${standard(version)} ${message.type === 'SUBSCRIBE' ? '§3.8.4' : '§3.10.4'}`,
         },
         speaker('id'),
       ];
@@ -112,7 +114,7 @@ export function leansOf(message: Message, from: Side, seen: Seen): Lean[] {
           holder: 'client',
           key: session,
           why: 'only the client knows what it asked for under this number; it may count on it from now on',
-          cite: message.type === 'SUBACK' ? 'MQTT-3.8.4-2' : 'MQTT-3.10.4-4',
+          cite: message.type === 'SUBACK' ? 'MQTT-3.8.4-2' : clause(version, 'MQTT-3.10.4-4', 'MQTT-3.10.4-5'),
         },
       ];
     case 'PINGREQ':
@@ -136,14 +138,14 @@ function speaker(field: string): Lean {
   };
 }
 
-function idDenied(holder: Side, key: string): Lean {
+function idDenied(holder: Side, key: string, cite: string): Lean {
   return {
     field: 'code',
     op: 'denies',
     holder,
     key,
     why: 'nothing is remembered under this number',
-    cite: 'MQTT 5 §4.3.3',
+    cite,
   };
 }
 
@@ -304,7 +306,7 @@ function publishLeans(message: Of<'PUBLISH'>, from: Side, client: string): Lean[
       holder: 'server',
       key: `session[${client}]`,
       why: 'nobody asked for this on this connection just now: the broker remembers who wants to hear what',
-      cite: 'MQTT 5 §3.8.4',
+      cite: `${standard(version)} §3.8.4`,
     },
   ];
 }

@@ -36,6 +36,11 @@ export function refuse(why: string, at: number, cite: string, code: number = COD
   throw new Fault(why, at, cite, code);
 }
 
+/** The standard of this version, by its name: the sections of the two are numbered alike only in part. */
+export function standard(version: Version): string {
+  return version === 4 ? 'MQTT 3.1.1' : 'MQTT 5';
+}
+
 /** The clause as the version counts it. */
 export function clause(version: Version, four: string, five: string): string {
   return version === 4 ? four : five;

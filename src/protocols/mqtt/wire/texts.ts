@@ -73,7 +73,8 @@ export function readTopic(reader: Reader, version: Version, length: Spec<number>
   const marks = marksOf(bytes, at, at + size);
   if (marks & WILDCARD) {
     const wild = bytes.subarray(at, at + size).findIndex((byte) => byte === PLUS || byte === HASH);
-    refuse(`${spec.label} has a wildcard`, at + wild, 'MQTT-3.3.2-2', CODE.topicNameInvalid);
+    const cite = spec === TOPIC ? 'MQTT-3.3.2-2' : clause(version, 'MQTT-4.7.1-1', 'MQTT-4.7.0-1');
+    refuse(`${spec.label} has a wildcard`, at + wild, cite, CODE.topicNameInvalid);
   }
   return textOf(reader, version, spec, size, marks);
 }
