@@ -52,7 +52,7 @@ const UNSAID = 512;
 /** RFC 9018 §4.3, in seconds: how old a server cookie may be, from when on it is renewed, how far a clock may be ahead. */
 const COOKIE = { lives: 3600, renewed: 1800, ahead: 300 } as const;
 
-/** The rules of an authoritative server for one zone (RFC 1034 §4.3, RFC 1035 §7). */
+/** The rules of an authoritative server for one zone (RFC 1034 §4.3, RFC 1035 §6). */
 export function rulesFor(zone: () => Zone, { cookies, rate }: Options): Rules<State, Message, Event> {
   return {
     empty() {
@@ -65,7 +65,7 @@ export function rulesFor(zone: () => Zone, { cookies, rate }: Options): Rules<St
     },
 
     decide(state, query, from, world) {
-      // Two servers that answered answers would never stop (RFC 1035 §7.3).
+      // QR says that it is a response (RFC 1035 §4.1.1): two servers that answered those would never stop.
       if (query.flags & FLAG.response) return NOTHING;
       const second = Math.floor(world.now() / 1000);
       const events: Event[] = [];
@@ -122,10 +122,12 @@ export function rulesFor(zone: () => Zone, { cookies, rate }: Options): Rules<St
     if (flags & FLAG.opcode) return reply(query, proof, RCODE.NOTIMP);
     if (query.wrong) return reply(query, proof, RCODE.FORMERR);
     if (edns && edns.version > 0) return reply(query, proof, RCODE.BADVERS);
-    // Over TCP the connection itself proves the address, so nobody is sent away for a cookie (RFC 7873 §5.2.3).
+    // Over TCP the connection itself proves the address, so no question is sent away for a cookie (RFC 7873 §5.2.3).
     if (proof.is === 'false' && over === 'udp') return reply(query, proof, RCODE.BADCOOKIE);
-    // Who only wants a cookie need not ask anything (RFC 7873 §5.4); otherwise one question a query (RFC 9619).
-    if (questions === 0 && proof.is !== 'none') return reply(query, proof, RCODE.NOERROR);
+    // Who only wants a cookie, or to know whether theirs is good, need not ask anything (RFC 7873 §5.4); otherwise one question a
+    // query (RFC 9619).
+    if (questions === 0 && proof.is !== 'none')
+      return reply(query, proof, proof.is === 'false' ? RCODE.BADCOOKIE : RCODE.NOERROR);
     if (questions !== 1 || !question) return reply(query, proof, RCODE.FORMERR);
     // Whole zones are not given away: not even to who asks in the proper form, which for IXFR has a record in it.
     if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return reply(query, proof, RCODE.REFUSED);

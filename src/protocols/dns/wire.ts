@@ -515,7 +515,7 @@ export const queries: Wire<Message> = {
   frame(bytes, start, from) {
     const length = wire.frame(bytes, start, from);
     if (length !== undefined && length > PREFIX + QUERY.tcp) {
-      throw new WireError(`no query is ${length - PREFIX} bytes long`, 0, 'RFC 7766 §8');
+      throw new WireError(`no query is ${length - PREFIX} bytes long`, 0);
     }
     return length;
   },

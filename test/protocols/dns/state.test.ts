@@ -356,6 +356,9 @@ describe('cookies (RFC 7873, RFC 9018)', () => {
     expect(code(answers(only(CLIENT_COOKIE)))).toBe('NOERROR');
     expect(answers(only(made))).toMatchObject({ questions: 0, answers: 0, additional: 1 });
     expect(code(answers(only(`${made.slice(0, -2)}00`)))).toBe('BADCOOKIE');
+    // Over TCP as well: whether the cookie is good is all that was asked.
+    expect(code(answers(only(made), `${CLIENT}/tcp`))).toBe('NOERROR');
+    expect(code(answers(only(`${made.slice(0, -2)}00`), `${CLIENT}/tcp`))).toBe('BADCOOKIE');
     // Where nobody knows cookies, it is a query without a question.
     expect(code(server().answers(only(CLIENT_COOKIE)))).toBe('FORMERR');
   });
