@@ -12,7 +12,7 @@ export type Event = never;
 export const rules: Rules<State, Message, Event> = {
   empty: () => ({}),
 
-  // "Once a server … receives a datagram, the data received is sent back in an answering datagram" (RFC 862, UDP).
+  // "When a datagram is received, the data from it is sent back in an answering datagram" (RFC 862, on UDP).
   // Who asked is not remembered either: the answer goes where the datagram says it came from.
   decide(_state, message, from) {
     return { events: [], actions: [{ to: from, say: { payload: message.payload, from: 'server' } }] };
