@@ -56,7 +56,7 @@ export interface LoggedIn {
   renaming: string | undefined;
   /** Where the next data connection comes from. Each is used once. */
   data: Data;
-  /** EPSV ALL has been said: no other way to a data connection is wanted (RFC 2428 §4). */
+  /** EPSV ALL has been said: no other way to a data connection is wanted (RFC 2428 §3). */
   onlyEpsv: boolean;
   transfer: Transfer;
 }
@@ -146,7 +146,7 @@ export type Failure =
   | 'stalled'
   | 'aborted';
 
-/** RFC 959 §4.2.2 and §5.4; 522 and 431 are of RFC 4217, 554 of RFC 3659. */
+/** RFC 959 §4.2.2 and §5.4; 431 is of RFC 2228 §5, 522 of RFC 4217, 554 of RFC 1123 §4.1.3.4. */
 const FAILURES: Readonly<Record<Failure, number>> = {
   missing: 550,
   notFolder: 550,
@@ -309,7 +309,7 @@ const WRITERS: ReadonlySet<string> = new Set(['STOR', 'APPE', 'STOU', 'DELE', 'M
 /** Commands that there are, and that nobody needs here. */
 const UNWANTED: readonly string[] = ['ACCT', 'ADAT', 'CCC', 'CONF', 'ENC', 'HOST', 'LANG', 'MIC', 'SITE', 'SMNT'];
 
-/** The verbs of RFC 775: other words for the same. */
+/** Other words for the same, which programs still say (RFC 1123 §4.1.3.1). */
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ['XCUP', 'CDUP'],
   ['XCWD', 'CWD'],
@@ -401,7 +401,7 @@ function features({ session }: Said): Answer {
   return { say: reply(211, 'Beyond RFC 959:', ...lines.map((line) => ` ${line}`), 'End') };
 }
 
-/** OPTS UTF8 ON (RFC 2640) changes nothing: names are UTF-8 in any case. OPTS MLST chooses facts (RFC 3659 §7.9). */
+/** OPTS UTF8 ON (draft-ietf-ftpext-utf-8-option) changes nothing: names are UTF-8 in any case (RFC 2640). OPTS MLST chooses facts (RFC 3659 §7.9). */
 function options({ argument }: Said): Answer {
   const [, what = '', rest = ''] = /^(\S*) ?(.*)$/s.exec(argument) ?? [];
   if (/^UTF-?8$/i.test(what)) return { say: reply(/^(ON)?$/i.test(rest) ? 200 : 501, 'Names are UTF-8.') };
@@ -445,7 +445,7 @@ function epsv({ argument, from }: Said): Answer {
   return { do: { is: 'listen', verb: 'EPSV' } };
 }
 
-/** RFC 2428 §4. */
+/** RFC 2428 §3. */
 const AFTER_EPSV_ALL: Answer = { say: reply(501, 'You said EPSV ALL.') };
 
 /** Services that nobody may be made to speak to, even where the port would be allowed: databases, caches, screens. */
@@ -674,7 +674,7 @@ function apply(state: State, event: Event): void {
     case 'reinitialised':
       return put(NOBODY);
     case 'secured':
-      // Whatever was said in clear may have been said by somebody else (RFC 4217 §4).
+      // Whatever was said in clear may have been said by somebody else: USER and PASS have to be said anew (RFC 2228 §3).
       return put({ ...NOBODY, wrong, tls: true });
     case 'protected':
       return put({ ...session, pbsz: true, prot: event.prot ?? prot });

@@ -500,7 +500,8 @@ function frameLine(bytes: Buffer, start: number, most: number, what: string): nu
   const length = (end === -1 ? bytes.length : end + 1) - start;
   if (length > most) {
     const secret = /^\s*PASS/i.test(bytes.toString('latin1', start, start + 64));
-    throw new WireError(`${what} is longer than ${most} bytes`, most, 'RFC 959 §5.3', secret);
+    // No clause says so: the bound is ours.
+    throw new WireError(`${what} is longer than ${most} bytes`, most, undefined, secret);
   }
   return end === -1 ? undefined : length;
 }
