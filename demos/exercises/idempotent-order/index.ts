@@ -43,7 +43,7 @@ const order = (name: string, item: string, key: string) => ({
   act: (client: Customer) => client.order(item, key),
 });
 
-const DRAFT = 'draft-ietf-httpapi-idempotency-key';
+const DRAFT = 'draft-ietf-httpapi-idempotency-key-header';
 
 export const exercise: Build<Customer> = {
   id: 'idempotent-order',
@@ -85,7 +85,7 @@ export const exercise: Build<Customer> = {
       id: 'another',
       stage: 'right',
       sentence: 'Another key is another order, whatever is ordered.',
-      cite: `${DRAFT} §2.1`,
+      cite: `${DRAFT} §2.2`,
       look: answers(3, 'order 2', 'a second order: two lamps were wanted', 'body', 'chunk'),
       ask: 'What makes two requests the same: what they say, or the key?',
       hint: 'Who wants two lamps may say so twice. Only the key tells that from a request that was sent again.',

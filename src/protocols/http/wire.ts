@@ -40,7 +40,7 @@ export type Message = Heard | Response;
 /** The cookies, by what they hold: a name that something is filed under, or all of it. */
 export const COOKIES = { session: 'session', token: 'token' } as const;
 
-/** A cookie with this prefix is taken from its own host alone, over TLS (RFC 6265bis §4.1.3.2). */
+/** A cookie with this prefix is taken from its own host alone, over TLS (draft-ietf-httpbis-rfc6265bis §4.1.3.2). */
 export const HOST_PREFIX = '__Host-';
 
 export const wire: Wire<Message> = {
@@ -90,7 +90,7 @@ function asking(request: Request, seen: Seen): Lean[] {
       holder: 'server',
       key: 'keys',
       why: 'only who remembers this key can know that the request has come before',
-      cite: 'draft-ietf-httpapi-idempotency-key §2.6',
+      cite: 'draft-ietf-httpapi-idempotency-key-header §2.6',
     });
   if (headerOf(request, 'x-forwarded-for') !== undefined)
     leans.push({

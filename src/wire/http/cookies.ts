@@ -1,4 +1,5 @@
-// Cookies: the one thing that HTTP lets a server hand to a client to be carried back. RFC 6265, and RFC 6265bis for `__Host-`.
+// Cookies: the one thing that HTTP lets a server hand to a client to be carried back. RFC 6265, and
+// draft-ietf-httpbis-rfc6265bis for `__Host-`.
 
 import type { Header } from '../http.ts';
 import { halves } from '../http.ts';
