@@ -105,7 +105,7 @@ const bytewise: Check = {
   id: 'bytewise',
   stage: 'framed',
   sentence: 'A message that arrives one byte at a time is the same message.',
-  cite: 'RFC 9293 §3.8: TCP carries a stream of bytes, and knows of no messages',
+  cite: 'RFC 9293 §2.2: TCP carries a stream of bytes, and knows of no messages',
   arm: 'bytewise',
   look(run) {
     const { control } = run;

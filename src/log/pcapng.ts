@@ -2,7 +2,8 @@
 //
 // Only the bytes of messages were captured. The headers around them, IPv4 with UDP, TCP or ICMP, are made up here: addresses that
 // have names, the port by which Wireshark knows the protocol, sequence numbers and checksums that are right. A comment in the file
-// says so. Blocks after draft-ietf-opsawg-pcapng, sections 4.1 to 4.6 and 4.8.
+// says so. Blocks after draft-ietf-opsawg-pcapng, sections 4.1 to 4.3 and 4.5; the journal's is in section 3.1 of
+// draft-richardson-opsawg-pcapng-extras.
 
 import type { Ledger, Note } from '../capture/ledger.ts';
 import type { Entry, LinkRow, PacketRow } from '../capture/records.ts';

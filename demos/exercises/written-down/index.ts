@@ -107,7 +107,7 @@ export const exercise: Build<Guest> = {
       stage: 'survives',
       arm: 'kill-opened',
       sentence: 'A number that was given to one session is given to no other, not even after a kill.',
-      cite: 'tcp-session §7, code 2',
+      cite: 'problem.md: what is remembered',
       look: answers(NEWCOMER, 'session 2', 'session 2: the first one is still there', 'session'),
       ask: 'Is everything that your server remembers in the file, or everything but one variable?',
       hint: 'How many sessions were opened is a memory too. The highest number in the file tells it.',

@@ -195,7 +195,7 @@ export function rulesFor(filedUnder: 'path' | 'token', limits: Limits = LIMITS):
     if (ahead > 0) return { events: NONE, actions: [{ to: from, say: ack(ACK.gap, session) }] };
     if (ahead + payload.length <= 0) return { events: NONE, actions: [{ to: from, say: ack(ACK.duplicate, session) }] };
     if (session.is === 'closed') return reset(from, RESET.closed);
-    // The front part may have come before: only the rest is new (RFC 9293 §3.10.7.4, "trimmed").
+    // The front part may have come before: only the rest is new (RFC 9293 §3.10.7.4: it is trimmed).
     const fresh = ahead === 0 ? payload : payload.subarray(-ahead);
     const next = (session.rcvNxt + fresh.length) | 0;
     const digest = crc32(fresh, session.digest) | 0;

@@ -78,7 +78,7 @@ function leans(message: Message, from: Side, seen: Map<string, string>): Lean[] 
           holder: 'server',
           key: HERE,
           why: 'said once: from now on this connection is the name and the room of whoever speaks on it',
-          cite: 'RFC 6455 §1.1',
+          cite: 'wire/chat.ts',
         },
         ...(chat.after === undefined
           ? []
