@@ -2,7 +2,7 @@
 
 import { printable } from '../printable.ts';
 
-/** RFC 9110 §9.3 and RFC 5789. */
+/** RFC 9110 §9.3. */
 export const METHODS: ReadonlyMap<string, string> = new Map([
   ['GET', 'show me: asking twice changes nothing'],
   ['HEAD', 'as GET, and keep the body'],
