@@ -14,10 +14,11 @@
 import type { Writer } from './fields.ts';
 import { type Head, headOf, LIMITS, type Limits, lengthIn } from './http/head.ts';
 import { readHttp } from './http/reading.ts';
+import { inOriginForm } from './http/target.ts';
 import { printable } from './printable.ts';
 import type { Seen, Side } from './wire.ts';
 
-export { LIMITS, type Limits, readHttp };
+export { inOriginForm, LIMITS, type Limits, readHttp };
 
 /** One header line, as sent. The order of the lines is kept; names are compared without regard to case. */
 export type Header = readonly [name: string, value: string];

@@ -7,6 +7,7 @@ import {
   frameHttp,
   type HttpMessage,
   headerOf,
+  inOriginForm,
   kindOfHttp,
   LIMITS,
   readHttp,
@@ -316,3 +317,27 @@ test('what could not be read back is not written', () => {
   expect(() => encode(wire, { ...chunked, chunks: [1] })).toThrow('chunks');
   expect(encode(wire, chunked).toString()).toContain('\r\n2\r\nxy\r\n0\r\n\r\n');
 });
+
+test.each([
+  ['/a?b', '/a?b', 'Host'],
+  ['//a', '//a', 'Host'],
+  ['http://h:80/a?b', '/a?b', 'h:80'],
+  ['HTTPS://[::1]:80//a', '//a', '[::1]:80'],
+  ['http://h', '/', 'h'],
+  ['http://h?a', '/?a', 'h'],
+])('a target in origin form: %s is %s on %s', (target, path, host) => {
+  const headers = [
+    ['A', 'b'],
+    ['host', 'Host'],
+  ] as const;
+  const origin = inOriginForm({ target, headers });
+  expect(origin?.target).toBe(path);
+  expect(origin?.headers.filter(([name]) => name.toLowerCase() === 'host').map(([, value]) => value)).toEqual([host]);
+});
+
+test.each(['*', 'h:80', 'ftp://h/', 'http:///a', 'http://u@h/', 'http://h/#a', 'a', ''])(
+  '%s has no origin form',
+  (target) => {
+    expect(inOriginForm({ target, headers: [] })).toBeUndefined();
+  },
+);

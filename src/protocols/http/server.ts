@@ -13,7 +13,15 @@ import type { Tokens } from '../../served/tokens.ts';
 import { listening } from '../../sockets/listening.ts';
 import { Writer } from '../../wire/fields.ts';
 import { cookieOf, setCookie } from '../../wire/http/cookies.ts';
-import { type Header, headerOf, LIMITS, type Request, type Response, writeHttp } from '../../wire/http.ts';
+import {
+  type Header,
+  headerOf,
+  inOriginForm,
+  LIMITS,
+  type Request,
+  type Response,
+  writeHttp,
+} from '../../wire/http.ts';
 import type { Certificate } from '../settings.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
 import { REASONS } from './rules/answers.ts';
@@ -319,15 +327,16 @@ function credentialsIn(message: Request): { user: string; password: string } | u
 
 /**
  * The status for a request that is not for this server: a name that leads here without being this machine's own is somebody's trick
- * (DNS rebinding), and the target must be a path (RFC 9112 §3.2.1).
+ * (DNS rebinding), and the target must lead to a path.
  */
 function misdirected({ url = '', socket, httpVersion }: IncomingMessage, told: readonly Header[]): number | undefined {
-  if (!url.startsWith('/')) return 400;
-  const [host, second] = told.filter(([name]) => name.toLowerCase() === 'host');
-  // Of two, each reader may take another one, so neither counts (RFC 9112 §3.2).
-  if (second) return 400;
-  if (!host) return httpVersion === '1.0' ? undefined : 400;
-  return isOwnHost(host[1], socket.localAddress) ? undefined : 421;
+  const hosts = told.filter(([name]) => name.toLowerCase() === 'host').length;
+  // Of two, each reader may take another one, so neither counts, and one there must be, whatever the target says (RFC 9112 §3.2).
+  if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0')) return 400;
+  const asked = inOriginForm({ target: url, headers: told });
+  if (!asked) return 400;
+  const host = headerOf(asked, 'host');
+  return host === undefined || isOwnHost(host, socket.localAddress) ? undefined : 421;
 }
 
 /** An answer by the server itself, after which it hangs up. */

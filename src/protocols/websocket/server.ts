@@ -7,7 +7,7 @@ import { unwelcome } from '../../bounds/pages.ts';
 import { framesFrom } from '../../sockets/frames.ts';
 import { listening } from '../../sockets/listening.ts';
 import { Reader, WireError } from '../../wire/fields.ts';
-import { frameHttp, headerOf, type Request, readHttp } from '../../wire/http.ts';
+import { frameHttp, headerOf, inOriginForm, type Request, readHttp } from '../../wire/http.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
 import { refusal } from './rules/upgrading.ts';
 import type { Deed, Outcome } from './state.ts';
@@ -46,7 +46,7 @@ export async function serve(
         if (length === undefined || length > begun.length) return;
         const request = readHttp(new Reader(begun, { end: length }), 'client', new Map()) as Request;
         begun = begun.subarray(length);
-        const host = headerOf(request, 'host');
+        const host = headerOf(inOriginForm(request) ?? request, 'host');
         const no = unwelcome({ host, origin: headerOf(request, 'origin'), at: socket.localAddress });
         if (no !== undefined) return refuse(refusal(no));
         // What follows is read when the answer has been decided on: only then it is known what it is.

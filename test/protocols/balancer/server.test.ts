@@ -445,7 +445,8 @@ test.each([
 test.each([
   ['CONNECT 127.0.0.1:22 HTTP/1.1', 501],
   ['TRACE / HTTP/1.1', 501],
-  ['GET http://bank.test/ HTTP/1.1', 400],
+  ['GET bank.test:80 HTTP/1.1', 400],
+  ['GET http://ann@bank.test/ HTTP/1.1', 400],
   ['GET / HTTP/2.0', 400],
   ['GET /a b HTTP/1.1', 400],
 ])('%s is not passed on', async (line, status) => {
@@ -454,6 +455,17 @@ test.each([
   const heard = await (await talk(port)).say(`${line}\r\nHost: shop.test\r\n\r\n`);
   expect(statusesOf(heard)).toEqual([status]);
   expect(one.requests).toEqual([]);
+});
+
+test('of a target that names the host the path is passed on, and the host as Host (RFC 9112 §3.2.2)', async () => {
+  const [one] = await three();
+  const { port } = await front('round-robin', listed(one));
+  const ann = await talk(port);
+  for (const target of ['http://bank.test:80/a?b=c', 'http://bank.test?b=c']) {
+    expect(statusesOf(await ann.say(asking('GET', target)))).toEqual([200]);
+    expect(one.requests.at(-1)?.headers).toMatchObject({ host: target.split(/[/?]/)[2] });
+  }
+  expect(one.requests.map(({ url }) => url)).toEqual(['/a?b=c', '/?b=c']);
 });
 
 test('a malformed % is the server’s to judge: it arrives as it was sent', async () => {

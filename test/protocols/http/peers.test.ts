@@ -45,6 +45,9 @@ test('curl logs in, fills a cart, orders and logs out, with nothing but its jar'
   );
   expect(await ask('GET', '/profile', '-H', 'Transfer-Encoding: chunked', '-d', 'x')).toBe('{"user":"ann"} 200');
   expect((await run(curl, ['-sSI', '-b', jar, `http://${host}:${port}/profile`])).stdout).toContain('200 OK');
+  // As to a proxy: the request line holds the whole address.
+  const proxied = ['-x', `http://${host}:${port}`, '--noproxy', '', `http://${host}:${port}/profile`];
+  expect((await run(curl, ['-sSI', '-b', jar, ...proxied])).stdout).toContain('200 OK');
   expect(await ask('POST', '/logout')).toBe(' 204');
   expect(await ask('GET', '/profile')).toMatch(/ 401$/);
 });

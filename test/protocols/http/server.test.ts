@@ -279,7 +279,14 @@ describe('what is not answered as asked', () => {
     ['a user before the host', 'GET / HTTP/1.1\r\nHost: evil.test@localhost\r\n\r\n', 421],
     ['a way through', 'CONNECT localhost:22 HTTP/1.1\r\nHost: localhost\r\n\r\n', 405],
     ['another host', 'GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n', 421],
-    ['a target that is no path', 'GET http://evil.test/ HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+    [
+      'another host in the target, whatever Host says',
+      'GET http://evil.test/ HTTP/1.1\r\nHost: localhost\r\n\r\n',
+      421,
+    ],
+    ['a target that leads to no path', 'GET localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+    ['a user in the target', 'GET http://ann@localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+    ['no Host beside a target that names one', 'GET http://localhost/ HTTP/1.1\r\n\r\n', 400],
     ['two lengths', 'POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx', 400],
     [
       'a length and chunks',
@@ -305,6 +312,16 @@ describe('what is not answered as asked', () => {
     expect((await stranger.next()).status).toBe(status);
     await expect(stranger.next()).rejects.toThrow('closed');
     expect((await (await guest(served)).ask('GET', '/profile')).status).toBe(401);
+  });
+
+  test('a target that names the host as well is taken, and Host is not looked at (RFC 9112 §3.2.2)', async () => {
+    const ann = await guest(await shop());
+    await ann.ask('POST', '/login', ANN);
+    await ann.ask('PUT', '/cart/tea', { json: { count: 2 } });
+    const asked = { headers: { Host: 'evil.test', Origin: 'http://localhost:80' } };
+    expect((await ann.ask('PUT', 'http://localhost:80/cart/lamp', { ...asked, json: { count: 1 } })).status).toBe(200);
+    expect(jsonOf(await ann.ask('GET', 'HTTP://127.0.0.1/cart')).cart).toHaveLength(2);
+    expect((await ann.ask('GET', 'http://localhost')).status).toBe(200);
   });
 
   test.each([

@@ -21,6 +21,11 @@ async function isWell(server: Served, others: string[] = []): Promise<void> {
 describe('the request', () => {
   test.each([
     ['another host', asking('attacker.example'), '421 Misdirected Request'],
+    [
+      'another host in the target',
+      Buffer.from('GET http://attacker.example/ HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+      '421 Misdirected Request',
+    ],
     ['no host that is one', asking('local host'), '421 Misdirected Request'],
     ['a page from elsewhere', asking('localhost', { Origin: 'https://attacker.example' }), '403 Forbidden'],
     ['a page of nobody', asking('localhost', { Origin: 'null' }), '403 Forbidden'],

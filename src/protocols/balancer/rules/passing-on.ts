@@ -1,7 +1,7 @@
 // What is passed on, and what is not: a request is read whole and written anew, so that no server behind can understand it in
 // another way than the balancer did.
 
-import { type Header, headerOf, type Request, type Response } from '../../../wire/http.ts';
+import { type Header, headerOf, inOriginForm, type Request, type Response } from '../../../wire/http.ts';
 
 /** How this balancer calls itself in Via. */
 const PSEUDONYM = 'amnesia';
@@ -29,9 +29,8 @@ const ANSWERED = 'expect';
 export function unfit(request: Request): Response | undefined {
   if (request.method === 'CONNECT' || request.method === 'TRACE')
     return plain(501, 'Not Implemented', `${request.method} is not passed on here.`);
-  // Origin form only (RFC 9112 §3.2.1): an address in the request line would be a second Host.
-  if (!request.target.startsWith('/') && !(request.method === 'OPTIONS' && request.target === '*'))
-    return plain(400, 'Bad Request', 'The request line holds a path here, and no address.');
+  if (!inOriginForm(request) && !(request.method === 'OPTIONS' && request.target === '*'))
+    return plain(400, 'Bad Request', 'The request line holds a path, or an address with http:// before it.');
   const hops = viaOf(request).split(',').length;
   if (hops > HOPS) return plain(508, 'Loop Detected', 'This request has come through too many balancers.');
   return undefined;
@@ -58,7 +57,8 @@ const SWITCHING: readonly Header[] = [
 ];
 
 /** The request as a server behind gets it. `address`: where it came from. */
-export function passedOn(request: Request, address: string): Request {
+export function passedOn(heard: Request, address: string): Request {
+  const request = inOriginForm(heard) ?? heard;
   const host = headerOf(request, 'host');
   const via = viaOf(request);
   const dropped = droppedOf(request.headers);

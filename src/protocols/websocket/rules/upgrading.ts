@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { PAGE, PAGE_POLICY } from '../../../served/chat-page.ts';
-import { type Header, headerOf, type Request, type Response } from '../../../wire/http.ts';
+import { type Header, headerOf, inOriginForm, type Request, type Response } from '../../../wire/http.ts';
 
 /** Appended to the key, so that nobody who has never heard of WebSocket can answer by accident (RFC 6455 §1.3). */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -20,7 +20,7 @@ export function acceptFor(key: string): string {
 export function answerTo(request: Request): Response {
   if (request.method !== 'GET') return refusal(405, [['Allow', 'GET']]);
   if (!has(request, 'upgrade', 'websocket')) {
-    if (request.target !== '/') return refusal(404);
+    if (inOriginForm(request)?.target !== '/') return refusal(404);
     return response(200, page(), Buffer.from(PAGE));
   }
   if (request.version !== '1.1' || !has(request, 'connection', 'upgrade')) return refusal(400);
