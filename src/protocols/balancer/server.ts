@@ -8,6 +8,7 @@ import { BOUNDS } from '../../bounds/bounds.ts';
 import { crowd } from '../../bounds/connections.ts';
 import { listening } from '../../sockets/listening.ts';
 import type { WireError } from '../../wire/fields.ts';
+import { dated } from '../../wire/http/date.ts';
 import { type Header, headerOf, type Request } from '../../wire/http.ts';
 import { Inbox, type Seen } from '../../wire/wire.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
@@ -88,7 +89,8 @@ export function serveFrom(reread?: Reread) {
           clearTimeout(line.slow);
           line.slow = undefined;
         }
-        if (inbox.kept > 0 && !line.slow) line.slow = setTimeout(() => keeper.refuse(path, tooSlow()), REQUEST).unref();
+        if (inbox.kept > 0 && !line.slow)
+          line.slow = setTimeout(() => keeper.refuse(path, dated(tooSlow(), Date.now())), REQUEST).unref();
         next(path, line);
         // Who says more before it has heard the answer waits, and so does what it says. In which protocol it is, the answer decides.
         const last = messages.at(-1);
@@ -121,7 +123,7 @@ export function serveFrom(reread?: Reread) {
       line.resume?.();
       line.resume = undefined;
       if (line.over === 'ended') keeper.bye(path);
-      else if (line.over !== 'no') keeper.refuse(path, malformed(line.over));
+      else if (line.over !== 'no') keeper.refuse(path, dated(malformed(line.over), Date.now()));
     }
 
     keeper.attach({

@@ -2,6 +2,7 @@
 // same one again. What it does not remember is who logged in: that is with one of the servers.
 
 import { addressOf } from '../../bounds/paths.ts';
+import { dated } from '../../wire/http/date.ts';
 import type { Header, Request, Response } from '../../wire/http.ts';
 import type { Decision, Facts, Path, Rules, World } from '../shapes.ts';
 import { seen, sick } from './rules/looks.ts';
@@ -114,9 +115,9 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
     }),
 
     decide(state, message, from, world) {
-      if (message.type !== 'request') return say(from, plain(400, 'Bad Request', 'This is no request.'), false);
+      if (message.type !== 'request') return say(from, plain(400, 'Bad Request', 'This is no request.'), false, world);
       const no = unfit(message);
-      if (no) return say(from, no, keepsOpen(message));
+      if (no) return say(from, no, keepsOpen(message), world);
       return forward(state, message, from, world);
     },
 
@@ -131,7 +132,7 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
           const why = late
             ? plain(504, 'Gateway Timeout', 'The server behind has not answered in time.')
             : plain(502, 'Bad Gateway', 'The server behind has failed. Whether it did what was asked is not known.');
-          const { actions } = say(from, why, slip.keepsOpen);
+          const { actions } = say(from, why, slip.keepsOpen, world);
           return { events: [{ is: 'done', names: slip.names }, ...sick(state, failed)], actions };
         }
         case 'too long': {
@@ -143,7 +144,7 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
           );
           return {
             events: [{ is: 'done', names: slip.names }, ...sick(state, failed)],
-            actions: say(from, why, slip.keepsOpen).actions,
+            actions: say(from, why, slip.keepsOpen, world).actions,
           };
         }
         case 'abandoned':
@@ -173,7 +174,12 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
     const { to, events } = choose(state, request, from, seconds(world));
     if (to.length === 0) {
       const wait = [['Retry-After', '1']] as const;
-      return say(from, plain(503, 'Service Unavailable', 'No server can take this now.', wait), keepsOpen(request));
+      return say(
+        from,
+        plain(503, 'Service Unavailable', 'No server can take this now.', wait),
+        keepsOpen(request),
+        world,
+      );
     }
     // What has no effect may be asked twice (RFC 9110 §9.2.1); whether anything else was done by a server that failed, nobody knows.
     const safe = request.method === 'GET' || request.method === 'HEAD';
@@ -222,7 +228,7 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
     const { more } = found;
     const body = Buffer.from(outcome.body, 'latin1');
     const whole: Response = { type: 'response', version: '1.1', status, reason, headers, body };
-    return { events, actions: say(from, answered(whole, slip.forHead, more), slip.keepsOpen).actions };
+    return { events, actions: say(from, answered(whole, slip.forHead, more), slip.keepsOpen, world).actions };
   }
 }
 
@@ -234,7 +240,8 @@ function seconds(world: World): number {
   return Math.floor(world.now() / 1000);
 }
 
-function say(to: Path, response: Response, keeps: boolean): Decided {
+function say(to: Path, answer: Response, keeps: boolean, world: World): Decided {
+  const response = dated(answer, world.now());
   if (keeps) return { events: [], actions: [{ to, say: response }] };
   const closing: Response = { ...response, headers: [...response.headers, ['Connection', 'close']] };
   return {

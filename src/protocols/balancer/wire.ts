@@ -9,6 +9,7 @@ import {
   kindOfHttp,
   LIMITS,
   type Limits,
+  type Response,
   readHttp,
   saysHttp,
   writeHttp,
@@ -118,7 +119,7 @@ function leansOf(message: Message, from: Side): Lean[] {
 }
 
 /** The answer to bytes that are no request (RFC 9110 §15.5). */
-export function malformed(error: WireError): HttpMessage {
+export function malformed(error: WireError): Response {
   const close = [['Connection', 'close']] as const;
   switch (error.cite) {
     case 'RFC 6585 §5':
@@ -131,6 +132,6 @@ export function malformed(error: WireError): HttpMessage {
 }
 
 /** The answer to a request that does not come to its end (RFC 9110 §15.5.9). */
-export function tooSlow(): HttpMessage {
+export function tooSlow(): Response {
   return plain(408, 'Request Timeout', 'The request did not come to its end in time.', [['Connection', 'close']]);
 }

@@ -13,6 +13,7 @@ import type { Tokens } from '../../served/tokens.ts';
 import { listening } from '../../sockets/listening.ts';
 import { Writer } from '../../wire/fields.ts';
 import { cookieOf, setCookie } from '../../wire/http/cookies.ts';
+import { dated } from '../../wire/http/date.ts';
 import {
   type Header,
   headerOf,
@@ -349,6 +350,6 @@ function lastWord(status: number): Buffer {
     ['Content-Length', String(body.length)],
     ['Connection', 'close'],
   ];
-  writeHttp(writer, { type: 'response', version: '1.1', status, reason, headers, body });
+  writeHttp(writer, dated({ type: 'response', version: '1.1', status, reason, headers, body }, Date.now()));
   return writer.take();
 }

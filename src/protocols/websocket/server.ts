@@ -7,6 +7,7 @@ import { unwelcome } from '../../bounds/pages.ts';
 import { framesFrom } from '../../sockets/frames.ts';
 import { listening } from '../../sockets/listening.ts';
 import { Reader, WireError } from '../../wire/fields.ts';
+import { dated } from '../../wire/http/date.ts';
 import { frameHttp, headerOf, inOriginForm, type Request, readHttp } from '../../wire/http.ts';
 import type { Address, Bounds, Keeper, Path, Server } from '../shapes.ts';
 import { refusal } from './rules/upgrading.ts';
@@ -48,14 +49,14 @@ export async function serve(
         begun = begun.subarray(length);
         const host = headerOf(inOriginForm(request) ?? request, 'host');
         const no = unwelcome({ host, origin: headerOf(request, 'origin'), at: socket.localAddress });
-        if (no !== undefined) return refuse(refusal(no));
+        if (no !== undefined) return refuse(dated(refusal(no), Date.now()));
         // What follows is read when the answer has been decided on: only then it is known what it is.
         socket.off('data', asked);
         guests.hold(path, new Promise((resolve) => granted.set(path, () => resolve(goOn()))));
         keeper.hear(path, [request]);
       } catch (error) {
         if (!(error instanceof WireError)) throw error;
-        refuse(refusal(statusFor(error)));
+        refuse(dated(refusal(statusFor(error)), Date.now()));
       }
     };
 

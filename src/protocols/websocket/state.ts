@@ -1,5 +1,6 @@
 // Everything this server remembers between two messages: who is where, and, where it keeps that, what was said.
 
+import { dated } from '../../wire/http/date.ts';
 import type { Action, Decision, Facts, Path, Rules } from '../shapes.ts';
 import { answerTo, refusal } from './rules/upgrading.ts';
 import type { Chat } from './wire/chat.ts';
@@ -65,10 +66,10 @@ export function rulesFor(keeps: boolean, limits: Limits = LIMITS): Rules<State, 
   return {
     empty: () => ({ places: new Map(), rooms: new Map() }),
 
-    decide(state, message, from) {
+    decide(state, message, from, world) {
       if (message.type === 'frame') return frame(state, message, from);
       // What an answer would answer nobody here has asked.
-      const answer = message.type === 'request' ? answerTo(message) : refusal(400);
+      const answer = dated(message.type === 'request' ? answerTo(message) : refusal(400), world.now());
       const say: Action<Message, Deed> = { to: from, say: answer };
       return { events: NONE, actions: answer.status === 101 ? [say, { to: from, does: FRAMES }] : [say, hangUp(from)] };
     },

@@ -10,6 +10,8 @@ import { asking, backend, cookieIn, front, listed, talk } from './house.ts';
 
 const bodyOf = (answer: Response | undefined) => answer?.body.toString();
 const statusesOf = (answers: readonly Response[]) => answers.map(({ status }) => status);
+/** When an answer was given, as it says itself. */
+const datesOf = ({ headers }: Response) => headers.flatMap(([name, value]) => (name === 'Date' ? [value] : []));
 
 async function three() {
   return [await backend('one'), await backend('two'), await backend('three')] as const;
@@ -437,6 +439,7 @@ test.each([
     const hidden = asking('GET', '/hidden');
     const heard = await ann.say(`POST / HTTP/1.1\r\nHost: shop.test\r\n${rest}${hidden}`, 2);
     expect(statusesOf(heard)).toEqual([status]);
+    expect(datesOf(heard[0] as Response)).toEqual([expect.stringMatching(/ GMT$/)]);
     await over(ann.socket);
     expect(one.requests).toEqual([]);
   },
@@ -466,6 +469,22 @@ test('of a target that names the host the path is passed on, and the host as Hos
     expect(one.requests.at(-1)?.headers).toMatchObject({ host: target.split(/[/?]/)[2] });
   }
   expect(one.requests.map(({ url }) => url)).toEqual(['/a?b=c', '/?b=c']);
+});
+
+test('an answer without a time is given one; with one it keeps that (RFC 9110 §6.6.1)', async () => {
+  const own = 'Thu, 01 Jan 2026 00:00:00 GMT';
+  const one = await backend('1', ({ url }, response) => {
+    if (url === '/dated') response.setHeader('Date', own);
+    else response.sendDate = false;
+    response.end();
+  });
+  const { port } = await front('round-robin', listed(one));
+  const ann = await talk(port);
+  const dates = async (method: string, target: string) =>
+    datesOf((await ann.say(asking(method, target)))[0] as Response);
+  expect(await dates('GET', '/dated')).toEqual([own]);
+  expect(await dates('GET', '/')).toEqual([expect.stringMatching(/ GMT$/)]);
+  expect(await dates('TRACE', '/')).toEqual([expect.stringMatching(/ GMT$/)]);
 });
 
 test('a malformed % is the server’s to judge: it arrives as it was sent', async () => {

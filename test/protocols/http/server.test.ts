@@ -309,7 +309,9 @@ describe('what is not answered as asked', () => {
     const stranger = await guest(served);
     // Whatever comes after it may have been meant to be hidden.
     stranger.say(`${bytes}GET /profile HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    expect((await stranger.next()).status).toBe(status);
+    const { status: said, headers } = await stranger.next();
+    expect(said).toBe(status);
+    expect(headers).toContainEqual(['Date', expect.stringMatching(/ GMT$/)]);
     await expect(stranger.next()).rejects.toThrow('closed');
     expect((await (await guest(served)).ask('GET', '/profile')).status).toBe(401);
   });

@@ -49,6 +49,9 @@ describe('the request', () => {
     const talker = new Talker(server.port).say(request);
     await talker.over;
     expect(talker.words).toEqual([answer]);
+    expect(talker.heard[0]).toMatchObject({
+      headers: expect.arrayContaining([['Date', expect.stringMatching(/ GMT$/)]]),
+    });
     await isWell(server);
   });
 
