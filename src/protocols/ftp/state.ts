@@ -408,7 +408,8 @@ function options({ argument }: Said): Answer {
   if (!/^MLST$/i.test(what)) return { say: reply(501, 'OPTS is for MLST and UTF8.') };
   const asked = new Set(rest.toLowerCase().split(';'));
   const tells = FACTS.filter((fact) => asked.has(fact));
-  return { remember: { is: 'told', tells }, say: reply(200, `MLST OPTS ${tells.map((fact) => `${fact};`).join('')}`) };
+  const told = tells.map((fact) => `${fact};`).join('');
+  return { remember: { is: 'told', tells }, say: reply(200, told === '' ? 'MLST OPTS' : `MLST OPTS ${told}`) };
 }
 
 function help({ argument }: Said): Answer {

@@ -447,7 +447,7 @@ describe('files', () => {
     expect(said('FEAT')).toContain(' MLST type*;size*;modify*;perm*;unique*;');
     expect(said('OPTS MLST Size;nonsense;TYPE;')).toEqual(['MLST OPTS type;size;']);
     expect(said('FEAT')).toContain(' MLST type*;size*;modify;perm;unique;');
-    expect(said('OPTS MLST')).toEqual(['MLST OPTS ']);
+    expect(said('OPTS MLST')).toEqual(['MLST OPTS']);
     expect([ann.say('OPTS UTF8 ON'), ann.say('OPTS UTF8 OFF'), ann.say('OPTS X')]).toEqual(['200', '501', '501']);
   });
 });
