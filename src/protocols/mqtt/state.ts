@@ -16,7 +16,7 @@ import { forgetRoutes, indexOf, set, unset } from './rules/lookup.ts';
 import { publish } from './rules/publishing.ts';
 import { memberOf, routeOf } from './rules/routes.ts';
 import { retainedFor, subscribe, unsubscribe } from './rules/subscribing.ts';
-import { heard, heardWill, type ToldProperties, type ToldWill } from './rules/told.ts';
+import { heard, heardWill, type ToldBytes, type ToldProperties, type ToldWill } from './rules/told.ts';
 import { facts } from './rules/words.ts';
 import { CODE, CONNACK4, type Message, type Properties, type QoS, type Version } from './wire.ts';
 
@@ -184,7 +184,7 @@ export type Event =
 export type Published = {
   is: 'published';
   topic: string;
-  payload: string;
+  payload: ToldBytes;
   qos: QoS;
   /** Who published it. */
   from: ClientId;

@@ -1,19 +1,23 @@
-// How is a publication written into an event, and read out of it again? Events are plain JSON, so bytes are told in base64.
+// How is a publication written into an event, and read out of it again? Events are plain JSON, and whoever opens a journal should be
+// able to read the letters in it.
 
+import { isUtf8 } from 'node:buffer';
 import type { ClientId, Passed, Publication, Published, Will } from '../state.ts';
 import type { Will as Left, Properties, QoS } from '../wire.ts';
 
-/** Plain JSON: bytes are in base64. */
+/** Bytes as plain JSON: the text that they are, or base64 of what is no text. */
+export type ToldBytes = string | { base64: string };
+
 export type ToldProperties = {
   payloadFormat?: number;
   contentType?: string;
   responseTopic?: string;
-  correlationData?: string;
+  correlationData?: ToldBytes;
   user?: [name: string, value: string][];
 };
 export type ToldWill = {
   topic: string;
-  payload: string;
+  payload: ToldBytes;
   qos: QoS;
   retain: boolean;
   properties: ToldProperties | null;
@@ -46,12 +50,20 @@ export function passedOn({
   };
 }
 
+function toldBytes(bytes: Buffer): ToldBytes {
+  return isUtf8(bytes) ? bytes.toString() : { base64: bytes.toString('base64') };
+}
+
+function heardBytes(told: ToldBytes): Buffer {
+  return typeof told === 'string' ? Buffer.from(told) : Buffer.from(told.base64, 'base64');
+}
+
 function toldProperties({ correlationData, ...rest }: Passed): ToldProperties {
-  return correlationData === undefined ? rest : { ...rest, correlationData: correlationData.toString('base64') };
+  return correlationData === undefined ? rest : { ...rest, correlationData: toldBytes(correlationData) };
 }
 
 function heardProperties({ correlationData, ...rest }: ToldProperties): Passed {
-  return correlationData === undefined ? rest : { ...rest, correlationData: Buffer.from(correlationData, 'base64') };
+  return correlationData === undefined ? rest : { ...rest, correlationData: heardBytes(correlationData) };
 }
 
 /** A publication as an event. `how`: what else there is to say of it. */
@@ -61,7 +73,7 @@ export function told(
   kept: boolean,
   how: { retain: boolean; id: number; isWill: boolean; chosen: [share: string, client: ClientId][] },
 ): Published {
-  const event: Published = { is: 'published', topic, payload: payload.toString('base64'), qos, from, kept };
+  const event: Published = { is: 'published', topic, payload: toldBytes(payload), qos, from, kept };
   if (how.retain) event.retain = true;
   if (properties) event.properties = toldProperties(properties);
   if (expires !== null) event.expires = expires;
@@ -74,7 +86,7 @@ export function told(
 export function heard({ topic, payload, qos, properties, expires }: Published): Publication {
   return {
     topic,
-    payload: Buffer.from(payload, 'base64'),
+    payload: heardBytes(payload),
     qos,
     properties: properties ? heardProperties(properties) : null,
     expires: expires ?? null,
@@ -86,7 +98,7 @@ export function toldWill({ topic, payload, qos, retain, properties }: Left): Tol
   const passed = passedOn(properties);
   return {
     topic,
-    payload: payload.toString('base64'),
+    payload: toldBytes(payload),
     qos,
     retain,
     properties: passed && toldProperties(passed),
@@ -98,7 +110,7 @@ export function toldWill({ topic, payload, qos, retain, properties }: Left): Tol
 export function heardWill({ payload, properties, ...rest }: ToldWill): Will {
   return {
     ...rest,
-    payload: Buffer.from(payload, 'base64'),
+    payload: heardBytes(payload),
     properties: properties && heardProperties(properties),
     due: null,
   };
