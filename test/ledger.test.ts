@@ -11,7 +11,7 @@ function rows(...list: object[]): Entry[] {
   return list.map((what, index) => ({ t_ns: index, arm: 1, row: index + 1, ...(what as Row) }) as Entry);
 }
 const life = (name: string, facts = {}) => ({ is: 'life', life: name, pid: 1, port: 7, facts, notes: [] });
-const cut = (kind: 'kill' | 'forget' | 'path' | 'store' | 'swap', who = 'session/1') => ({
+const cut = (kind: 'kill' | 'forget' | 'path' | 'store' | 'swap' | 'expire', who = 'session/1') => ({
   is: 'cut',
   cut: kind,
   who,
@@ -142,6 +142,28 @@ describe('what a cut does', () => {
     ).toEqual([[{ subject: 's', known: 'one', fate: 'KEPT', written: 2 }]]);
   });
 
+  test('expire: what the clock takes is LOST; what goes with a path that was ended in good order is not its doing', () => {
+    const fin = { is: 'link', what: 'fin sent', from: 'client', to: 'session/1', side: 'client', over: 'tcp' };
+    expect(
+      fates(
+        rows(
+          life('session/1'),
+          packet({ s: 'one', 'p[1]': 'here' }),
+          cut('expire'),
+          memory({ s: undefined }),
+          packet(),
+          fin,
+          memory({ 'p[1]': undefined }),
+        ),
+      ),
+    ).toEqual([
+      [
+        { subject: 's', known: 'one', fate: 'LOST', written: 2, gone: 4 },
+        { subject: 'p[1]', known: 'here', fate: 'KEPT', written: 2 },
+      ],
+    ]);
+  });
+
   test('store: it belongs to the kill before it, and takes what the kill would have left', () => {
     expect(
       fates(rows(life('session/1'), packet({ s: 'one' }), cut('kill'), cut('store', 'disk'), life('session/2'))),
@@ -236,11 +258,15 @@ describe('the notes under a packet', () => {
     });
     // What was there before and has only been changed is refused.
     const [changed] = notesOf(rows(life('session/1'), asked, packet({ 'session[a]': 'two' }), answer('client')));
-    expect(changed).toMatchObject({ text: 'session/1 has session[a], and refuses it: nothing was lost here' });
+    expect(changed).toMatchObject({
+      text: 'session/1 has session[a], and refuses all the same: nothing was lost here',
+    });
     // And so is what somebody else has made.
     const other = packet({}, undefined, 'session/1', { from: 'client@2' });
     const [another] = notesOf(rows(life('session/1'), asked, other, answer('client@2')));
-    expect(another).toMatchObject({ text: 'session/1 has session[a], and refuses it: nothing was lost here' });
+    expect(another).toMatchObject({
+      text: 'session/1 has session[a], and refuses all the same: nothing was lost here',
+    });
   });
 
   test('LOST: only what was there once, and is in the ledger', () => {
@@ -280,6 +306,18 @@ describe('the notes under a packet', () => {
     ).toEqual([
       expect.objectContaining({ word: 'keeps', text: 'session/1: s: next 1003 → 1007, 3 → 7 bytes', written: 2 }),
     ]);
+  });
+
+  test.each([
+    ['1 to 2 kept', '1 to 3 kept', '1 to 2 → 3 kept'],
+    ['1 kept', '1 to 2 kept', '1 kept → 1 to 2 kept'],
+    ['anonymous by name', 'anonymous may read', 'anonymous by name → may read'],
+  ])('keeps: %s and then %s', (before, after, words) => {
+    const changes = [{ subject: 's', before, after }];
+    const [note] = notesOf(
+      rows(life('chat/1'), packet({}, undefined, 'chat/1', { memory: [{ holder: 'chat/1', changes }] })),
+    );
+    expect(note?.text).toBe(`chat/1: s: ${words}`);
   });
 
   test('proof: what nobody read proves nothing', () => {

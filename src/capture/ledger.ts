@@ -125,6 +125,8 @@ export class Book {
   private readonly forsaken = new Set<string>();
   /** The account of the last cut, while its consequences unfold. */
   private watched: Account | undefined;
+  /** A path has been ended in good order, and nobody has said anything since. What goes now goes with it. */
+  private ended = false;
   /** After a kill, until the next life shows what it was handed. */
   private awaitingBirth = false;
 
@@ -139,12 +141,15 @@ export class Book {
         this.begin(entry);
         return [];
       case 'cut':
+        this.ended = false;
         this.cut(entry);
         return [];
       case 'packet':
+        this.ended = false;
         return this.packet(entry);
       case 'link':
         if (entry.what === 'half-open' && entry.side === 'server') this.forsaken.add(entry.to);
+        if (entry.side === 'client') this.ended = entry.what === 'fin sent';
         return [];
       case 'memory':
         for (const change of entry.changes) this.remember(entry.holder, change.subject, change.after, entry.row, false);
@@ -291,7 +296,12 @@ export class Book {
             text: `${whose} had nothing filed under ${key} before ${hash(line.began)}: nothing was lost here`,
           };
         if (line)
-          return { word: 'hint', field, cite, text: `${whose} has ${key}, and refuses it: nothing was lost here` };
+          return {
+            word: 'hint',
+            field,
+            cite,
+            text: `${whose} has ${key}, and refuses all the same: nothing was lost here`,
+          };
         return { word: 'hint', field, cite, text: `${whose} never had ${key}: nothing was lost here` };
       }
       case 'reads':
@@ -354,8 +364,10 @@ export class Book {
       memory.delete(subject);
       if (!line || ofClient) return;
       this.bury({ ...line, gone: row });
-      if (outcome?.fate === 'KEPT' && !asked && this.watched && !takes(this.watched.cut))
-        Object.assign(outcome, { fate: 'LOST', gone: row });
+      if (outcome?.fate !== 'KEPT' || asked || !this.watched || takes(this.watched.cut)) return;
+      // Time ends no connection. One that is closed when all has been said takes along what was filed under it on any day.
+      if (this.watched.cut.cut === 'expire' && this.ended) return;
+      Object.assign(outcome, { fate: 'LOST', gone: row });
       return;
     }
     memory.set(subject, { holder, subject, known, began: line?.began ?? row, written: row });
@@ -454,7 +466,10 @@ function inWords({ subject, before, after }: { subject: string; before?: string;
 function became(before: string, after: string): string {
   const [was, is] = [before.split(' '), after.split(' ')];
   const differ = was.findIndex((word, index) => word !== is[index]);
-  if (differ > 0 && differ < is.length) return `${before} → ${is.slice(differ).join(' ')}`;
+  // What both end with must not follow the arrow alone: it would read as all that is left.
+  if (differ > 0 && was.length === is.length && was.slice(differ + 1).join(' ') === is.slice(differ + 1).join(' '))
+    return [...was.slice(0, differ + 1), '→', ...is.slice(differ)].join(' ');
+  if (differ > 0 && differ < is.length && was.at(-1) !== is.at(-1)) return `${before} → ${is.slice(differ).join(' ')}`;
   if (was.length === is.length && was.slice(1).join(' ') === is.slice(1).join(' ')) return `${was[0]} → ${after}`;
   return `${before} → ${after}`;
 }
