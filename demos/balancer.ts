@@ -97,7 +97,7 @@ const designs: Record<'round-robin' | 'cookie' | 'address' | 'hash', Telling> = 
     why: [
       'What is worked out from the request alone cannot be forgotten, and every balancer works out the same.',
       'It is the name that counts. A request that names nobody goes by its address, and moves with it.',
-      'When a server joins, it takes its share of the ring, and only the users there are led elsewhere: amnesia fleet --act add.',
+      'When a server joins, it takes its share of the ring, and only the users there are led elsewhere.',
     ],
     next: 'amnesia fleet http/memory --policy hash --act add',
   },

@@ -112,7 +112,7 @@ export function cutInWords(entry: CutRow): string {
     case 'path':
       return 'NEW PATH: the client comes back from another address';
     case 'swap':
-      return `SWAP ${entry.who}: it lives on, and from here another instance is asked; what is left behind: ${knew ? '' : nothing}`;
+      return `SWAP ${entry.who}: it lives on, and from here the lab’s balancer leads to another instance; what is left behind: ${knew ? '' : nothing}`;
     case 'expire':
       return `${durationInWords(entry.by ?? 0)} for ${entry.who} and all its clients; what it remembered until now: ${knew ? '' : 'nothing'}`;
     case 'silence':

@@ -266,14 +266,14 @@ function framed(bytes: Buffer): Buffer {
   return Buffer.concat([length, bytes]);
 }
 
-/** `NOERROR www.example.test A 192.0.2.80 (50 bytes the same but for the id: 1a2b3c4d)`: nothing rolled by dice is in it. */
+/** `NOERROR www.example.test A 192.0.2.80 (50 bytes; CRC-32 of all but the id: 1a2b3c4d)`: nothing rolled by dice is in it. */
 function inWords({ message, bytes }: Reply, name: string, type: string): string {
   const same = Buffer.from(bytes);
   const cookie = message.edns?.cookie;
   if (cookie) same.fill(0, cookie.byteOffset - bytes.byteOffset, cookie.byteOffset - bytes.byteOffset + cookie.length);
   const sum = crc32(same.subarray(2)).toString(16).padStart(8, '0');
   const butFor = cookie ? 'the id and the cookie' : 'the id';
-  return `${rcodeName(rcodeOf(message))} ${name} ${type}${found(bytes, name, type)} (${bytes.length} bytes the same but for ${butFor}: ${sum})`;
+  return `${rcodeName(rcodeOf(message))} ${name} ${type}${found(bytes, name, type)} (${bytes.length} bytes; CRC-32 of all but ${butFor}: ${sum})`;
 }
 
 /** The records of the answer section; of those that were asked for only the data, of others the name and the type too. */

@@ -207,7 +207,7 @@ const OPCODE: Spec<number> = {
   gloss: (opcode) => (opcode === 0 ? 'an ordinary question' : undefined),
 };
 const AA = bit('aa', 'AA', 'from a server in charge of this name', 'not from who is in charge of this name');
-const TC = bit('tc', 'TC', 'cut short, since it would not fit: ask again over TCP', 'whole, nothing was cut off');
+const TC = bit('tc', 'TC', 'truncated, since it would not fit: ask again over TCP', 'whole, nothing was cut off');
 const RD = bit('rd', 'RD', 'please ask others for me if you do not know', 'answer from what you know yourself');
 const RA = bit('ra', 'RA', 'I would ask others for you', 'I never ask others for you');
 const Z = bit('z', 'Z', 'reserved, and should be 0', 'reserved');
@@ -360,7 +360,7 @@ const COOKIE_HASH: Spec<Buffer> = {
   id: 'hash',
   label: 'Hash',
   chance: true,
-  gloss: () => 'of all the cookie and the client’s address, under a key that only the server has',
+  gloss: () => 'of the rest of the cookie and the client’s address, under a key that only the server has',
 };
 const COOKIE_OTHER: Spec<Buffer> = {
   id: 'server',
@@ -429,7 +429,7 @@ export const wire: Wire<Message> = {
       const proof = edns?.cookie ? (edns.cookie.length > 8 ? ', server cookie' : ', client cookie') : '';
       return `${opcode === 0 ? '' : `${OPCODES[opcode] ?? opcode}`}${about}${proof}`.trim();
     }
-    const truncated = flags & FLAG.truncated ? ', cut short' : '';
+    const truncated = flags & FLAG.truncated ? ', truncated' : '';
     return `${rcodeName(rcodeOf(message))}${truncated}${about}${answerText(message)}`;
   },
 

@@ -96,6 +96,8 @@ interface Verb {
 }
 
 const NEEDS_FOLDER = 'a name means a file only together with the folder that the server remembers for this connection';
+const NEEDS_LISTED =
+  'without a name it is the folder that the server remembers for this connection; a name is meant from there';
 const NEEDS_TYPE = 'how the bytes will look depends on the type that the server remembers for this connection';
 const NEEDS_OFFSET = 'where it begins is not said here: the server must remember the REST before it';
 
@@ -216,9 +218,9 @@ const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ['DELE', { asks: 'remove this file', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
   ['RMD', { asks: 'remove this folder', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
   ['MKD', { asks: 'make this folder', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
-  ['LIST', { asks: 'list the folder for people', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
-  ['NLST', { asks: 'list the names in the folder', leans: [reads(NEEDS_FOLDER, 'RFC 959 §4.1.3', 'folder')] }],
-  ['MLSD', { asks: 'list the folder for programs', leans: [reads(NEEDS_FOLDER, 'RFC 3659 §7', 'folder')] }],
+  ['LIST', { asks: 'list the folder for people', leans: [reads(NEEDS_LISTED, 'RFC 959 §4.1.3', 'folder')] }],
+  ['NLST', { asks: 'list the names in the folder', leans: [reads(NEEDS_LISTED, 'RFC 959 §4.1.3', 'folder')] }],
+  ['MLSD', { asks: 'list the folder for programs', leans: [reads(NEEDS_LISTED, 'RFC 3659 §7', 'folder')] }],
   ['MLST', { asks: 'tell me about this one', leans: [reads(NEEDS_FOLDER, 'RFC 3659 §7', 'folder')] }],
   [
     'SIZE',
@@ -386,7 +388,9 @@ export const wire: Wire<Message> = {
       const field = message.argument !== '' && !endpointIn(message) ? 'argument' : 'verb';
       const leans = VERBS.get(message.verb)?.leans ?? [];
       // An absolute name needs no folder.
-      const own = message.argument.startsWith('/') ? leans.filter(({ why }) => why !== NEEDS_FOLDER) : leans;
+      const own = message.argument.startsWith('/')
+        ? leans.filter(({ why }) => why !== NEEDS_FOLDER && why !== NEEDS_LISTED)
+        : leans;
       return own.map(({ of = 'session', ...lean }) => ({
         ...lean,
         field,

@@ -20,7 +20,7 @@ export const STATUSES: ReadonlyMap<number, string> = new Map([
   [204, 'done, and there is nothing to show'],
   [303, 'done; look there for what came of it'],
   [400, 'this request cannot be understood'],
-  [401, 'who are you? Nothing here says so'],
+  [401, 'who are you? I cannot tell from the request'],
   [403, 'no, whoever you are'],
   [404, 'nothing is filed under that name'],
   [405, 'not with this method'],

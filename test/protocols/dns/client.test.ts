@@ -116,7 +116,7 @@ describe('over UDP', () => {
     const asking = await client(port);
     const first = await asking.ask('www.example.test', 'A');
     expect(first).toMatch(
-      /^NOERROR www\.example\.test A 192\.0\.2\.80 \(50 bytes the same but for the id: [0-9a-f]{8}\)$/,
+      /^NOERROR www\.example\.test A 192\.0\.2\.80 \(50 bytes; CRC-32 of all but the id: [0-9a-f]{8}\)$/,
     );
     expect(await asking.ask('www.example.test', 'A')).toBe(first);
     expect(udp.map((query) => query.subarray(2).toString('hex'))).toEqual(
@@ -355,7 +355,7 @@ describe('with cookies', () => {
     const { port, udp } = await fake((query) => [answer(query, { records: [ADDRESS], edns: server(query, ONE) })]);
     const asking = await client(port, 'cookie');
     const first = await asking.ask('www.example.test', 'A');
-    expect(first).toMatch(/192\.0\.2\.80 \(89 bytes the same but for the id and the cookie: [0-9a-f]{8}\)$/);
+    expect(first).toMatch(/192\.0\.2\.80 \(89 bytes; CRC-32 of all but the id and the cookie: [0-9a-f]{8}\)$/);
     expect(Object.keys(asking.facts())).toEqual(['cookie[server]']);
     expect(JSON.stringify(asking.facts())).not.toContain(ONE);
     await asking.ask('www.example.test', 'A');

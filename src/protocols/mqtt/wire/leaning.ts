@@ -27,7 +27,7 @@ export function leansOf(message: Message, from: Side, seen: Seen): Lean[] {
           op: 'clears',
           holder: to,
           key: `out[${client} ${message.id}]`,
-          why: 'only the sender knows which message this number stands for; it may now forget it',
+          why: 'only who sent the message knows that this number stands for it, and may now forget it',
           cite: clause(version, 'MQTT-4.3.2-1', 'MQTT-4.3.2-3'),
         },
       ];
@@ -39,8 +39,8 @@ export function leansOf(message: Message, from: Side, seen: Seen): Lean[] {
         holder: to,
         key: `out[${client} ${message.id}]`,
         why: failed
-          ? 'only the sender knows which message was refused; it may now forget it'
-          : 'only the sender knows which message this number stands for; from now on the number is all it needs',
+          ? 'only who sent the message knows that it was the one refused, and may now forget it'
+          : 'only who sent the message knows that this number stands for it; from now on the number is all it needs',
         cite: clause(version, 'MQTT-4.3.3-1', failed ? 'MQTT-4.4.0-2' : 'MQTT-4.3.3-4'),
       };
       if (failed) return [out];
@@ -74,7 +74,7 @@ export function leansOf(message: Message, from: Side, seen: Seen): Lean[] {
           op: 'reads',
           holder: from,
           key: `out[${client} ${message.id}]`,
-          why: 'the sender must remember how far it got: after this the message itself is never sent again',
+          why: 'who sends it must remember how far it got: after this the message itself is never sent again',
           cite: clause(version, 'MQTT-4.3.3-1', 'MQTT-4.3.3-6'),
         },
       ];
@@ -268,7 +268,7 @@ function publishLeans(message: Of<'PUBLISH'>, from: Side, client: string): Lean[
       key: `out[${client} ${id}]`,
       why: dup
         ? 'only who has kept the message can send it again'
-        : `the sender must keep it under this number until ${qos === 1 ? 'PUBACK' : 'PUBREC'} comes`,
+        : `who sends it must keep it under this number until ${qos === 1 ? 'PUBACK' : 'PUBREC'} comes`,
       cite: dup ? 'MQTT-4.4.0-1' : clause(version, `MQTT-4.3.${qos + 1}-1`, `MQTT-4.3.${qos + 1}-3`),
     });
   }
