@@ -29,6 +29,7 @@ const whole =
 /** What a command cannot do without, and an example of it. */
 const NEEDED: Record<string, [what: string, example: string]> = {
   demo: ['a protocol', 'amnesia demo udp-echo'],
+  points: ['a protocol', 'amnesia points mqtt'],
   fleet: ['the servers behind a balancer', 'amnesia fleet http/memory'],
   serve: ['a protocol', 'amnesia serve udp-echo --log default'],
   tap: ['a protocol', 'amnesia tap mqtt --listen 1884 --to 127.0.0.1:1883'],

@@ -49,7 +49,8 @@ const WORDS = 2;
 
 const NOTES = [
   'logged out: users whom a server did not know at least once; of them before:',
-  'before anything had happened. busiest: by what is fair, before → after.',
+  'before anything had happened. Of the load, before → after: busiest: the most',
+  'that one server had, by the mean; deviation: the standard one, by the mean.',
 ];
 
 function cellsOf(row: FleetRow): string[] {

@@ -11,6 +11,8 @@ export interface Row {
   heldBy: string;
 }
 
+/** Where a cut was not made. */
+const NONE = '–';
 const COLUMNS = ['forget', 'path', 'kill', 'swap', 'silence', 'expire', 'store'];
 const STYLES: Record<string, Style> = {
   untouched: 'good',
@@ -34,6 +36,9 @@ export function matrixMarkdown(rows: readonly Row[]): string {
 
 /** As lines for a terminal: one line a row where all fit, two where they do not; what follows goes on below itself. */
 export function matrixLines(rows: readonly Row[], look: Look): Line[] {
+  const missing = rows.some((row) => COLUMNS.some((cut) => verdictOf(row, cut) === NONE));
+  const note = `  ${NONE}  a cut that cannot be made there, or was not asked for`;
+  const notes: Line[] = missing ? [[], ...wrap([{ text: note, style: 'dim' }], look, 5)] : [];
   const wide = rows.every((row) => look.width >= WIDE + Math.max(0, follows(row).length - FOLLOWS));
   const name = ({ protocol, design }: Row) => `  ${`${protocol}/${design}`.padEnd(23)} `;
   const cells = (of: (cut: string) => string, style?: Style): Line =>
@@ -52,6 +57,7 @@ export function matrixLines(rows: readonly Row[], look: Look): Line[] {
           { text: follows(row) },
         ],
       ),
+      ...notes,
     ];
   return [
     [...head, { text: 'filed under, held by', style: 'dim' }],
@@ -64,6 +70,7 @@ export function matrixLines(rows: readonly Row[], look: Look): Line[] {
       ),
       [{ text: INDENT }, ...cells((cut) => verdictOf(row, cut))],
     ]),
+    ...notes,
   ];
 }
 
@@ -83,5 +90,5 @@ function cell(text: string, padded: boolean): string {
 }
 
 function verdictOf(row: Row, cut: string): string {
-  return row.cuts.find((each) => each.cut === cut)?.verdict ?? '–';
+  return row.cuts.find((each) => each.cut === cut)?.verdict ?? NONE;
 }

@@ -17,6 +17,7 @@ describe('wrong arguments: one clear line that ends with what to type', () => {
     ['demo tcp-session/', 'tcp-session has no design ""', 'amnesia demo tcp-session/memory'],
     ['demo udp-echo/__proto__', 'udp-echo has no design "__proto__"', 'amnesia demo udp-echo/plain'],
     ['serve tcp-session/paper', 'tcp-session has no design "paper"', 'amnesia serve tcp-session/memory'],
+    ['points', 'points needs a protocol', 'amnesia points mqtt'],
     ['points tcp-session/paper', 'tcp-session has no design "paper"', 'amnesia points tcp-session/memory'],
     ['litmus tcp-session/paper', 'tcp-session has no design "paper"', 'amnesia litmus tcp-session/memory'],
     ['demo udp-echo --cut hair', 'Given: "hair"', 'amnesia demo --help'],

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { matrixLines, type Row } from '../../src/log/matrix.ts';
 import { paint } from '../../src/log/text.ts';
 
-const VERDICTS = ['path', 'kill', 'swap', 'silence', 'store'].map((cut) => ({ cut, verdict: 'untouched' }));
+const CUTS = ['forget', 'path', 'kill', 'swap', 'silence', 'expire', 'store'];
+const VERDICTS = CUTS.map((cut) => ({ cut, verdict: 'untouched' }));
 const UNREACHED: Row = {
   protocol: 'dns',
   design: 'nsd',
@@ -32,5 +33,11 @@ describe('the matrix in a terminal', () => {
     expect(painted(124, OURS, UNREACHED).length).toBeGreaterThan(4);
     expect(painted(200, OURS, UNREACHED)).toHaveLength(3);
     expect(painted(200, UNREACHED)[1]).toMatch(/ nothing that a cut has reached nobody, or a store/);
+  });
+
+  test.each([80, 200])('%i columns: a dash is told what it is, where there is one', (width) => {
+    const note = '  –  a cut that cannot be made there, or was not asked for';
+    expect(painted(width, OURS)).not.toContain(note);
+    expect(painted(width, OURS, { ...OURS, cuts: VERDICTS.slice(0, -1) }).slice(-2)).toEqual(['', note]);
   });
 });
