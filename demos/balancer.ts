@@ -54,7 +54,7 @@ const designs: Record<'round-robin' | 'cookie' | 'address' | 'hash', Telling> = 
     why: [
       'Which server a user belongs to is in the cookie: the user carries it, and the balancer has nothing to forget.',
       'It is a keyed digest of the name of a server. Every balancer with the key reads it, and nobody else can make one.',
-      'The session itself is still in the memory of one server. Kill that one, and no cookie helps: amnesia fleet http/memory.',
+      'The session itself is still in the memory of one server. Kill that one, and no cookie helps: amnesia fleet counts who is logged out.',
     ],
     next: 'amnesia demo balancer/address',
   },

@@ -40,7 +40,7 @@ export const card: DnsCard = {
   takes: ['zone', 'rate'],
   async configure(settings) {
     const zone = zoneOf(settings);
-    const from = settings.zone ?? 'which comes with it; ask for www.example.test, or big.example.test TXT';
+    const from = settings.zone ?? 'the one that comes with it; ask for www.example.test, or big.example.test TXT';
     return {
       ...card,
       designs: designsFor(() => zone, rateOf(settings), secretOf(settings)),
