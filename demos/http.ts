@@ -166,7 +166,7 @@ const designs: Record<'memory' | 'store' | 'redis' | 'careless' | 'token' | 'rol
     },
     why: [
       'Who you are is carried, what you did is held: each is lost by a cut of its own.',
-      'While Redis is away, her profile is still shown, and her cart is answered 503: half a service instead of none.',
+      'Here Redis came back empty. While it is away, her profile is still shown and her cart is answered 503: half a service instead of none.',
       'It has both prices too: a store to look after, and a log-out that does not reach the copies.',
     ],
     next: 'amnesia points http/careless',

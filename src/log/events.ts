@@ -118,7 +118,7 @@ export function cutInWords(entry: CutRow): string {
     case 'silence':
       return `SILENCE: from here the link swallows everything, both ways; what is remembered at its other end: ${knew ? '' : nothing}`;
     case 'store':
-      return 'STORE LOST: everything that was written down is wiped';
+      return `STORE LOST: everything that was written down is wiped${knew ? ':' : ''}`;
   }
 }
 
