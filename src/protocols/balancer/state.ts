@@ -8,7 +8,7 @@ import type { Decision, Facts, Path, Rules, World } from '../shapes.ts';
 import { seen, sick } from './rules/looks.ts';
 import type { Member } from './rules/members.ts';
 import { answered, keepsOpen, passedOn, plain, switched, unfit } from './rules/passing-on.ts';
-import { choosing, type Policy } from './rules/policies.ts';
+import { choosing, dropped, firstToGo, type Policy } from './rules/policies.ts';
 import { ledTo, setWay, withoutWay } from './rules/way.ts';
 import type { Message } from './wire.ts';
 
@@ -154,12 +154,17 @@ export function rulesFor(policy: Policy, { members, key }: Given): Rules<State, 
       }
     },
 
-    due: ({ look }) => look,
+    due(state) {
+      const { look } = state;
+      const going = firstToGo(state);
+      return look === undefined || (going !== undefined && going < look) ? going : look;
+    },
 
     pass(state, world) {
-      if (state.look === undefined || world.now() < state.look) return { events: [], actions: [] };
+      const events = dropped(state, seconds(world));
+      if (state.look === undefined || world.now() < state.look) return { events, actions: [] };
       const at = [...state.backends.values()].map(({ name, address }) => ({ name, address }));
-      return { events: [{ is: 'looking' }], actions: [{ to: HOUSE, does: { is: 'look', at } }] };
+      return { events: [...events, { is: 'looking' }], actions: [{ to: HOUSE, does: { is: 'look', at } }] };
     },
 
     apply,

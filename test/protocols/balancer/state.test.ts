@@ -130,6 +130,19 @@ test('an address keeps its place for an hour after its last request', () => {
   expect(to(A)?.[0]).toBe('3');
 });
 
+test('an address is forgotten when its hour is over, not when the next one asks', () => {
+  const { to, passed, facts, rules, state } = script('address');
+  to(A);
+  // The servers are being looked at, so nothing else is due.
+  passed(0);
+  expect(rules.due?.(state)).toBe(1_000_000 + 3_601_000);
+  passed(3_600_999);
+  expect(facts()).toHaveProperty('client[127.0.0.5]');
+  expect(passed(1).deeds).toEqual([]);
+  expect(facts()).not.toHaveProperty('client[127.0.0.5]');
+  expect(rules.due?.(state)).toBeUndefined();
+});
+
 test('of ten thousand addresses the one that was silent longest makes room', () => {
   const { to, state, passed } = script('address');
   const address = (nth: number) => `10.${nth >> 16}.${(nth >> 8) & 255}.${nth & 255}`;

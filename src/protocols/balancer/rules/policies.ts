@@ -78,7 +78,11 @@ function byAddress(state: State, _request: Request, from: Path, now: number): Ch
   if (!first) return choice;
   return {
     to: choice.to,
-    events: [...choice.events, ...dropped(state, now), { is: 'placed', address, name: first.name, at: now }],
+    events: [
+      ...choice.events,
+      ...dropped(state, now, PLACES - 1),
+      { is: 'placed', address, name: first.name, at: now },
+    ],
   };
 }
 
@@ -104,11 +108,17 @@ export function keyOf(request: Request, from: Path): string {
   return user === '' ? `address ${addressOf(from).address}` : `user ${user}`;
 }
 
-/** The addresses whose time is over, or for whom there is no room when one more comes. They stand in the order of their last word. */
-function dropped(state: State, now: number): Event[] {
+/** When the first address is forgotten, in milliseconds since the epoch. */
+export function firstToGo({ places }: State): number | undefined {
+  const [oldest] = places.values();
+  return oldest && (oldest.at + LIFETIME + 1) * 1000;
+}
+
+/** The addresses whose time is over, or for whom there is no room among so many. They stand in the order of their last word. */
+export function dropped({ places }: State, now: number, most = PLACES): Event[] {
   const events: Event[] = [];
-  for (const [address, { at }] of state.places) {
-    if (now - at <= LIFETIME && state.places.size - events.length < PLACES) break;
+  for (const [address, { at }] of places) {
+    if (now - at <= LIFETIME && places.size - events.length <= most) break;
     events.push({ is: 'dropped', address });
   }
   return events;
