@@ -23,7 +23,8 @@ describe('with sessions in the memory of one server', () => {
     // Of three requests in a row two go elsewhere, but for who happens to ask each time when its turn has come round.
     expect(result.loggedOutBefore).toBeGreaterThan(0.8);
     expect(result.failed).toBe(0);
-    expect(result.loadBefore.maxToMean).toBeLessThan(1.05);
+    // But for the requests that were on their way when they were counted, each user's one.
+    expect(result.loadBefore.maxToMean).toBeLessThan(1.25);
   });
 
   test('with a sticky cookie the crash of one server of three logs out its third, and nobody else', async () => {

@@ -43,7 +43,10 @@ test.skipIf(process.platform === 'win32').for(commands)('%s', { timeout: PATIENC
   const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
   const script = `amnesia() { ${JSON.stringify(process.execPath)} --import ${tsx} src/cli/amnesia.ts "$@"; }\n${command} --markdown`;
   const env = { ...process.env, ...(await newHome()), NODE_OPTIONS: '' };
-  const { stdout } = await promisify(execFile)('sh', ['-c', script], { cwd: ROOT, env });
+  const { stdout } = await promisify(execFile)('sh', ['-c', script], { cwd: ROOT, env }).catch((error) => {
+    const { code, signal, stdout, stderr } = error as { [part: string]: unknown };
+    throw new Error(`ended with ${code ?? signal}: ${stderr}${stdout}`, { cause: error });
+  });
   const found = cellsOf(stdout.trimEnd().split('\n').at(-1) ?? '');
   expect(found.length).toBe(expected.length);
   for (const [index, cell] of found.entries()) {

@@ -83,7 +83,7 @@ describe('datagrams', () => {
     const { port } = await live();
     const { asks } = await datagrams(port);
     const long = query({ name: 'long.example.test', type: 16 });
-    expect(says(await asks(long))).toBe('NOERROR, cut short long.example.test TXT');
+    expect(says(await asks(long))).toBe('NOERROR, truncated long.example.test TXT');
     const { write, until } = await stream(port);
     write(framed(long));
     const [whole] = await until(1);
