@@ -17,7 +17,7 @@ const card: AnyCard = { ...dns, transport: 'udp' };
 
 interface Resolver extends Client {
   /** Asks, once. Resolves to the answer in words: `NOERROR: 192.0.2.80 for 300 s`, `NOERROR, no record`, `NXDOMAIN`. */
-  ask(name: string, type: 'A' | 'AAAA', options?: { recursion: boolean }): Promise<string>;
+  ask(name: string, type: 'A' | 'AAAA' | 'SOA', options?: { recursion: boolean }): Promise<string>;
 }
 
 /** Unlike a real resolver it takes whatever datagram comes for its answer: whether it is one, the checks say. */
@@ -135,6 +135,7 @@ function answerMark(answer: Packet | undefined, words: string, address: string):
 
 const NO_DATA = 3;
 const NO_NAME = 4;
+const APEX = 6;
 
 const inCharge: Check['look'] = (run) => {
   for (const step of [NO_DATA, NO_NAME]) {
@@ -168,6 +169,7 @@ export const exercise: Build<Resolver> = {
     { name: 'ask for www.example.test AAAA', act: (client) => client.ask('www.example.test', 'AAAA') },
     { name: 'ask for nowhere.example.test A', act: (client) => client.ask('nowhere.example.test', 'A') },
     { name: 'ask for mail.example.test A', act: (client) => client.ask('mail.example.test', 'A') },
+    { name: 'ask for example.test SOA', act: (client) => client.ask('example.test', 'SOA') },
   ],
   arms: { kill: { is: 'kill', at: { after: 2 } } },
   checks: [
@@ -235,6 +237,15 @@ export const exercise: Build<Resolver> = {
       hint: 'The RCODE is the lower half of byte 3, and 3 is NXDOMAIN.',
     },
     {
+      id: 'apex',
+      stage: 'right',
+      sentence: 'The name of the zone itself is a name like the others, and has the SOA record.',
+      cite: 'RFC 1034 §4.3.2, step 3a',
+      look: answers(APEX, 'NOERROR: a record of type SOA', 'the SOA record, as an answer', 'rcode'),
+      ask: 'What would a resolver conclude of www.example.test, when it hears that example.test does not exist?',
+      hint: 'example.test is in the zone, with one record: its SOA. Who asks for that gets it in the answer section.',
+    },
+    {
       id: 'negative',
       stage: 'right',
       sentence: 'A "no" comes with the SOA record of the zone, which says how long it may be remembered.',
@@ -257,13 +268,14 @@ export const exercise: Build<Resolver> = {
   hints: [
     'Much of an answer is a copy of the question. Which parts must be, and which must not?',
     'Bytes 0 and 1: copied. Byte 2: 0x84, and RD copied. From byte 12 to the end of the question: copied, whatever its case.',
-    'RCODE 3 if no name of the zone is this one; otherwise 0, with the A record if that was asked, and with the SOA record if not.',
+    'RCODE 3 if no name of the zone is this one; otherwise 0, with the record in the answer section if it is of the type that was asked for, and with the SOA record in the authority section if not.',
   ],
   wrong: {
     'lower-case': 'question',
     milliseconds: 'address',
     'exact-case': 'case',
     'always-noerror': 'nxdomain',
+    'no-apex': 'apex',
     'bare-no': 'negative',
   },
 };

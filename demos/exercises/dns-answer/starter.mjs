@@ -10,17 +10,19 @@ const { PORT, HOST = '127.0.0.1' } = process.env;
 const [A, SOA, IN] = [1, 6, 1];
 const [NOERROR, NXDOMAIN] = [0, 3];
 
-/** Each name with its A record. @type {Map<string, { ttl: number, address: number[] }>} */
-const zone = new Map([
-  ['www.example.test', { ttl: 300, address: [192, 0, 2, 80] }],
-  ['mail.example.test', { ttl: 3600, address: [192, 0, 2, 25] }],
-]);
-
 /** Who is in charge of the zone. Its last number is how long a "no" may be remembered, in seconds. */
-const soa = record(nameBytes('example.test'), SOA, 300, [
+const inCharge = [
   ...nameBytes('ns1.example.test'),
   ...nameBytes('hostmaster.example.test'),
   ...[1, 7200, 1800, 1_209_600, 300].flatMap((number) => [...u32(number)]),
+];
+const soa = record(nameBytes('example.test'), SOA, 300, inCharge);
+
+/** Each name with its record: each has one here. @type {Map<string, { type: number, ttl: number, data: number[] }>} */
+const zone = new Map([
+  ['www.example.test', { type: A, ttl: 300, data: [192, 0, 2, 80] }],
+  ['mail.example.test', { type: A, ttl: 3600, data: [192, 0, 2, 25] }],
+  ['example.test', { type: SOA, ttl: 300, data: inCharge }],
 ]);
 
 const socket = dgram.createSocket('udp4');
@@ -32,7 +34,7 @@ socket.on('message', (query, sender) => {
   const name = nameText(query.subarray(12, end)).toLowerCase();
   const question = Buffer.concat([nameBytes(name), query.subarray(end, end + 4)]);
   const known = zone.get(name);
-  const found = query.readUInt16BE(end) === A ? known : undefined;
+  const found = query.readUInt16BE(end) === known?.type ? known : undefined;
 
   const header = Buffer.alloc(12);
   query.copy(header, 0, 0, 2);
@@ -41,7 +43,7 @@ socket.on('message', (query, sender) => {
   header.writeUInt16BE(1, 4);
   header.writeUInt16BE(found ? 1 : 0, 6);
   header.writeUInt16BE(found ? 0 : 1, 8);
-  const section = found ? record(query.subarray(12, end), A, found.ttl, found.address) : soa;
+  const section = found ? record(query.subarray(12, end), found.type, found.ttl, found.data) : soa;
   socket.send(Buffer.concat([header, question, section]), sender.port, sender.address);
 });
 
