@@ -1,7 +1,7 @@
 // A name, not the path: the same session, filed under something that outlives a connection.
 
 import type { Build, Check } from '../../../src/lab/exercise.ts';
-import { lastAnswer, natureOf, survived } from '../../../src/lab/exercise.ts';
+import { during, field, lastAnswer, natureOf, type Packet, survived } from '../../../src/lab/exercise.ts';
 import type { ClientOptions } from '../../../src/protocols/shapes.ts';
 import type { SessionClient } from '../../../src/protocols/tcp-session/client.ts';
 import { card } from '../../../src/protocols/tcp-session/index.ts';
@@ -29,6 +29,8 @@ function inWords(message: Message): string {
 }
 
 const send = (text: string) => ({ name: `send "${text}"`, act: (client: SessionClient) => client.send(text) });
+/** The first step on the new path: it begins with RESUME. */
+const RETURN = 3;
 const GUESS = 4;
 
 const arms: Build['arms'] = {
@@ -36,6 +38,18 @@ const arms: Build['arms'] = {
   kill: { is: 'kill', at: { after: 2 } },
   // Whoever holds it on a disk is known again after a kill; another machine has another disk.
   swap: { is: 'swap', at: { after: 2 } },
+};
+
+/** What comes back first on the new path is the answer to RESUME. */
+const carriedOn: Check['look'] = (run) => {
+  const answer = during(run, RETURN).find((entry): entry is Packet => entry.is === 'packet' && entry.side === 'server');
+  if (!answer || (answer.kind === 'ACK' && field(answer, 'code') === 0)) return undefined;
+  return {
+    row: answer.row,
+    at: answer.kind === 'ACK' ? 1 : 0,
+    expected: 'ACK with code 0, whose next says where to go on',
+    found: `${answer.kind} ${answer.says}`,
+  };
 };
 
 const filedUnderAName: Check['look'] = (run) => {
@@ -95,6 +109,16 @@ export const exercise: Build<Guest> = {
       hint: 'A Map outside of the connection, filed under the token; the connection only knows for which session it speaks.',
     },
     {
+      id: 'carried-on',
+      stage: 'survives',
+      arm: 'path',
+      sentence: 'RESUME is answered by an ACK with code 0.',
+      cite: 'tcp-session §6',
+      look: carriedOn,
+      ask: 'Is it a new session that the client is told of, or the one that it has?',
+      hint: 'acknowledge(session, 0) says all that the client has to know: where to go on, how much it may send, and the digest so far.',
+    },
+    {
       id: 'nature',
       stage: 'survives',
       arm: 'all',
@@ -110,5 +134,5 @@ export const exercise: Build<Guest> = {
     'What the connection holds in a variable of its own dies with the connection. It has to lie outside, filed under what the client brings.',
     'Keep a Map from the token (as a hexadecimal string) to the session; fill it in open(), look there in resume(), and answer ACK with code 0.',
   ],
-  wrong: { 'by-number': 'token', 'ends-with-path': 'path', 'starts-over': 'path' },
+  wrong: { 'by-number': 'token', 'ends-with-path': 'path', 'starts-over': 'path', 'opens-again': 'carried-on' },
 };
