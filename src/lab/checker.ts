@@ -182,7 +182,10 @@ function playing(exercise: Exercise, cuts: Readonly<Record<string, Cut>>, option
 /** What is said of an end, without the port of this run, the path of this machine's Node, and what is shown beside it. */
 function withoutMoment(text: string): string {
   const own = text.replace(/; it printed last: .*?(?=\. A server that is to come back|$)/s, '');
-  return own.replace(/ port \d+/g, ' PORT').replaceAll(process.execPath, 'node');
+  return own
+    .replace(/, but on port \d+( and \d+)*:/, ', but on another port:')
+    .replace(/ port \d+/g, ' PORT')
+    .replaceAll(process.execPath, 'node');
 }
 
 /** How many steps were answered before one was not: what the control arm did not answer would only be waited for once more. */

@@ -81,6 +81,14 @@ test('one that listens elsewhere is told where it should', async () => {
   expect(failure?.finding.found).toMatch(/does not listen .*PORT/);
 });
 
+// Where it listens instead, only Linux tells.
+test.runIf(process.platform === 'linux')('a port of its own is not told as if it were PORT', async () => {
+  const { failure } = await checked('name-not-path', `${TCP}net.createServer().listen(0, HOST);`);
+  expect(failure?.finding.found).toMatch(
+    /does not listen on 127\.0\.0\.1 PORT after 5 s, but on another port: have it take its port from the environment, PORT;/,
+  );
+});
+
 test.each(['name-not-path', 'idempotent-order'])('an echo is no server of %s: its first byte is marked', async (id) => {
   const report = await checked(
     id,
