@@ -259,8 +259,10 @@ export function between({ tokens, certificate }: House) {
 
   return {
     /** A request with who it says is asking. Its password goes no further than this. */
-    heard(message: Message): Message | Promise<Message> {
-      if (message.type !== 'request') return message;
+    heard(asked: Message): Message | Promise<Message> {
+      if (asked.type !== 'request') return asked;
+      // The first who looks at the target: what is a log-in in one form of it must be one in the other.
+      const message = inOriginForm(asked) ?? asked;
       if (message.method === 'POST' && message.target === '/login')
         return { ...message, body: NO_BODY, login: credentialsIn(message)?.user ?? null };
       const token = cookieOf(message, cookie);

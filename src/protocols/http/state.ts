@@ -1,6 +1,6 @@
 // Everything this server remembers between two requests, and what each of it is filed under.
 
-import { type Header, inOriginForm } from '../../wire/http.ts';
+import type { Header } from '../../wire/http.ts';
 import type { Decision, Facts, Path, Rules, World } from '../shapes.ts';
 import { type Answer, deedOf, leaves, problem } from './rules/answers.ts';
 import { OF_USER, thingsAt } from './rules/asking.ts';
@@ -136,8 +136,7 @@ export function rulesFor(
   /** For who is answered without a look at the state. */
   const nobody = nothing();
 
-  function decide(state: State, heard: Heard, from: Path, world: World): Decision<Message, Event, Deed> {
-    const request = inOriginForm(heard) ?? heard;
+  function decide(state: State, request: Heard, from: Path, world: World): Decision<Message, Event, Deed> {
     const answer = respond({ state, request, from, world, how });
     if ('check' in answer) return { events: NONE, actions: [{ to: from, does: { is: 'check', slip: answer.check } }] };
     return { events: answer.events ?? NONE, actions: [{ to: from, does: deedOf(answer, leaves(request), world) }] };
