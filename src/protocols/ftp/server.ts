@@ -393,10 +393,14 @@ async function* inLines(
   }
 }
 
-/** What is made as it is asked for, when the first of it is there already. */
+/** What is made as it is asked for, when the first of it is there already. Who takes no more than that ends all of it. */
 async function* resumed<T>(first: IteratorResult<T, void>, rest: AsyncGenerator<T, void>): AsyncGenerator<T> {
-  if (!first.done) yield first.value;
-  yield* rest;
+  try {
+    if (!first.done) yield first.value;
+    yield* rest;
+  } finally {
+    await rest.return();
+  }
 }
 
 /** A listener for one data connection of one client. */

@@ -5,6 +5,7 @@ import { closeSync, openSync, readdirSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { openFilesBelow } from '../../served/open-files.ts';
 import { serve, Talker, until } from './house.ts';
 
 const LONG = Buffer.from(Array.from({ length: 100_000 }, (_none, at) => at % 251));
@@ -424,6 +425,18 @@ describe('data connections', () => {
       if (at % 2 === 1) expect(await ann.reply()).toBe(226);
     }
     expect(await ann.say('NOOP')).toBe(200);
+  });
+
+  test('a listing that is aborted before its first line has left: its folder is let go', async () => {
+    const house = await serve({ files: { a: LONG, b: LONG } });
+    const ann = await Talker.enter(house.port);
+    for (let at = 0; at < 20; at++) {
+      const data = await ann.data();
+      ann.write('LIST\r\nABOR\r\n');
+      expect([await ann.reply(), await ann.reply(), await ann.reply()]).toEqual([150, 426, 226]);
+      data.destroy();
+    }
+    expect(openFilesBelow(house.root)).toEqual([]);
   });
 
   test('a download that is not read is cut off after a while: 426', async () => {
