@@ -36,11 +36,18 @@ export interface House {
   certificate?: Certificate | undefined;
 }
 
+/** A request, and what answers it. `heard` is undefined while its body is on its way. */
+interface Turn {
+  heard: Heard | undefined;
+  response: ServerResponse;
+}
+
 /** One connection. Its requests are heard one after the other, so an answer is always that to the one heard last. */
 interface Line {
   stream: Duplex;
   asked: { heard: Heard; response: ServerResponse } | undefined;
-  waiting: { heard: Heard; response: ServerResponse }[];
+  /** In the order in which they were begun: node:http tells of a next one before the body of this one is handed over. */
+  waiting: Turn[];
   /** What is said when all that was asked before is answered, and then no more. */
   last: Buffer | undefined;
 }
@@ -120,19 +127,27 @@ export function serveFrom(house: House) {
       const version = httpVersion === '1.0' ? '1.0' : '1.1';
       const heard: Heard = { type: 'request', method, target: url, version, headers: told, body: NO_BODY };
       if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
-        return take(line, path, heard, response);
+        return take(line, path, { heard, response });
       if (Number(headers['content-length'] ?? 0) > LIMITS.body) return close(line, path, 413);
+      const turn: Turn = { heard: undefined, response };
+      take(line, path, turn);
       const parts: Buffer[] = [];
       let length = 0;
       request.on('data', (part: Buffer) => {
         parts.push(part);
         length += part.length;
-        if (length <= LIMITS.body || line.last) return;
+        if (length <= LIMITS.body) return;
         request.removeAllListeners('data');
+        const place = line.waiting.indexOf(turn);
+        if (place === -1) return;
+        // It is the last that is answered, whatever stands behind it.
+        line.waiting.length = place;
+        line.last = undefined;
         close(line, path, 413);
       });
       request.on('end', () => {
-        if (!line.last) take(line, path, { ...heard, body: Buffer.concat(parts) }, response);
+        turn.heard = { ...heard, body: Buffer.concat(parts) };
+        if (line.waiting[0] === turn) next(line, path);
       });
     });
 
@@ -150,8 +165,11 @@ export function serveFrom(house: House) {
       const line = lines.get(path);
       if (!line || !stream.writable || error.code === 'ECONNRESET') return void stream.destroy();
       const status = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ''] ?? 400;
-      // A body that was whole before what is wrong is handed over at the end of this turn.
-      setImmediate(close, line, path, status);
+      // A body that was whole before what is wrong is handed over at the end of this turn; what is not whole by then never will be.
+      setImmediate(() => {
+        line.waiting = line.waiting.filter(({ heard }) => heard !== undefined);
+        close(line, path, status);
+      });
     });
 
     keeper.attach({
@@ -165,22 +183,26 @@ export function serveFrom(house: House) {
       },
     });
 
-    function take(line: Line, path: Path, heard: Heard, response: ServerResponse): void {
+    function take(line: Line, path: Path, turn: Turn): void {
       if (line.waiting.length >= PIPELINED) return void line.stream.destroy();
-      line.waiting.push({ heard, response });
+      line.waiting.push(turn);
       next(line, path);
     }
 
     function next(line: Line, path: Path): void {
       if (line.asked) return;
-      line.asked = line.waiting.shift();
-      if (!line.asked) {
+      const [first] = line.waiting;
+      if (!first) {
         if (line.last) farewell(path, line.last);
         return;
       }
-      const heard = known(line.asked.heard);
-      if (heard instanceof Promise) void heard.then((message) => tell(path, message));
-      else tell(path, heard);
+      const { heard, response } = first;
+      if (!heard) return;
+      line.waiting.shift();
+      line.asked = { heard, response };
+      const message = known(heard);
+      if (message instanceof Promise) void message.then((found) => tell(path, found));
+      else tell(path, message);
     }
 
     function tell(path: Path, message: Message): void {
@@ -237,7 +259,7 @@ export function serveFrom(house: House) {
     function close(line: Line, path: Path, status: number): void {
       if (line.last || lines.get(path) !== line) return;
       line.last = lastWord(status);
-      if (!line.asked) farewell(path, line.last);
+      next(line, path);
     }
 
     function farewell(path: Path, word: Buffer): void {

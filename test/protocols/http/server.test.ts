@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { seededWorld, standingClock } from '../../../src/lab/world.ts';
 import type { Passwords, Try } from '../../../src/served/passwords.ts';
-import { headerOf } from '../../../src/wire/http.ts';
+import { headerOf, LIMITS } from '../../../src/wire/http.ts';
 import { over } from '../../over.ts';
 import { ANN, BY_SESSION, BY_TOKEN, guest, houseOf, jsonOf, shop } from './shop.ts';
 
@@ -365,6 +365,36 @@ test('requests that come together are answered one after the other, also behind 
   );
   expect([(await ann.next()).status, (await ann.next()).status, (await ann.next()).status]).toEqual([200, 401, 200]);
   await over(ann.socket);
+});
+
+test.each([
+  ['a request without a body', (headers: string) => `GET /cart/tea HTTP/1.1\r\n${headers}\r\n`, 200],
+  ['a request that is not for this server', () => 'GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n', 421],
+  ['a way through', (headers: string) => `CONNECT localhost:22 HTTP/1.1\r\n${headers}\r\n`, 405],
+  [
+    'a body that is too long',
+    (headers: string) => `PUT /cart/a HTTP/1.1\r\n${headers}Content-Length: 99999\r\n\r\n`,
+    413,
+  ],
+])('%s does not overtake the body before it', async (_what, behind, status) => {
+  const jar: { cookie?: string } = {};
+  const ann = await guest(await shop(), jar);
+  await ann.ask('POST', '/login', ANN);
+  const headers = `Host: localhost\r\nCookie: ${jar.cookie}\r\n`;
+  ann.say(`PUT /cart/tea HTTP/1.1\r\n${headers}Content-Length: 11\r\n\r\n{"count":2}${behind(headers)}`);
+  expect([(await ann.next()).status, (await ann.next()).status]).toEqual([200, status]);
+});
+
+test('behind a body that is too long nothing is heard', async () => {
+  const served = await shop();
+  const ann = await guest(served);
+  const long = 'x'.repeat(LIMITS.body + 1);
+  const headers = 'Host: localhost\r\n';
+  ann.say(
+    `POST /login HTTP/1.1\r\n${headers}Transfer-Encoding: chunked\r\n\r\n${long.length.toString(16)}\r\n${long}\r\n0\r\n\r\nGET / HTTP/1.1\r\n${headers}\r\n`,
+  );
+  expect((await ann.next()).status).toBe(413);
+  await expect(ann.next()).rejects.toThrow('closed');
 });
 
 test('what was whole is answered, and then what was wrong behind it', async () => {
