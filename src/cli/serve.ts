@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, openSync, readSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { StringDecoder } from 'node:string_decoder';
 import { clockSince, readTraces, type Trace } from '../capture/trace.ts';
 import { promiseOf } from '../lab/journals/sync.ts';
 import { type Succession, succession } from '../lab/succession.ts';
@@ -217,6 +218,8 @@ function liveLog(
   let rest = '';
   let turning = false;
   const chunk = Buffer.alloc(1 << 16);
+  /** A letter may begin in one chunk and end in the next. */
+  const decoder = new StringDecoder('utf8');
 
   /** Reads what has been written, but only so much at a time; says whether there is more. */
   function pull(): boolean {
@@ -226,7 +229,7 @@ function liveLog(
       more = length > 0;
       if (!more) break;
       read += length;
-      rest += chunk.toString('utf8', 0, length);
+      rest += decoder.write(chunk.subarray(0, length));
     }
     const end = rest.lastIndexOf('\n') + 1;
     // What the lab has noted comes after what the server wrote down before, also where that has not all been read yet.

@@ -5,6 +5,7 @@ import { watch } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { join } from 'node:path';
+import { connectAsync } from 'mqtt';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../src/lab/ports.ts';
 import { startStore } from '../../src/lab/store.ts';
@@ -162,6 +163,17 @@ describe('a client of your own is served', () => {
     expect(entries.filter(({ is }) => is === 'packet').map(({ kind }) => kind)).toEqual(['OPEN', 'OPENED']);
     expect(out).not.toContain(opened.toString('hex', 8, 24));
     expect(err).toContain('tcp-session/memory listens on');
+  });
+
+  test('mqtt --json: letters beyond ASCII stay whole, however the trace is cut into pieces', async () => {
+    const { port, stop } = await serve(['mqtt', '--json']);
+    const client = await connectAsync(`mqtt://127.0.0.1:${port}`);
+    const topics = Array.from({ length: 400 }, (_none, nth) => `${nth}/${'忘'.repeat(50)}`);
+    await Promise.all(topics.map((topic) => client.publishAsync(topic, '記', { qos: 1, retain: true })));
+    await client.endAsync();
+    const { out } = await stop();
+    expect(out.match(/忘{50}/g)?.length).toBeGreaterThan(topics.length);
+    expect(out).not.toContain('\ufffd');
   });
 
   test('tcp-session/disk: what was acknowledged is there when it is started again on the same folder', async () => {

@@ -25,12 +25,18 @@ const OURS_TO_SAY = new Set(['forwarded', 'x-forwarded-for', 'x-forwarded-proto'
 /** Answered by the balancer when it took the body. */
 const ANSWERED = 'expect';
 
+/** A name or an address, and perhaps a port (RFC 3986 §3.2.2, RFC 9110 §7.2). Any other Host is to be refused (RFC 9112 §3.2). */
+const HOST = /^(\[[0-9a-f:.]+\]|([\w.~!$&'()*+,;=-]|%[0-9a-f]{2})*)(:\d{0,5})?$/i;
+
 /** Why a request cannot be passed on, as the answer to it; undefined when it can. */
 export function unfit(request: Request): Response | undefined {
   if (request.method === 'CONNECT' || request.method === 'TRACE')
     return plain(501, 'Not Implemented', `${request.method} is not passed on here.`);
-  if (!inOriginForm(request) && !(request.method === 'OPTIONS' && request.target === '*'))
+  const origin = inOriginForm(request);
+  if (!origin && !(request.method === 'OPTIONS' && request.target === '*'))
     return plain(400, 'Bad Request', 'The request line holds a path, or an address with http:// before it.');
+  if (!HOST.test(headerOf(origin ?? request, 'host') ?? ''))
+    return plain(400, 'Bad Request', 'The host is none that could be looked up.');
   const hops = viaOf(request).split(',').length;
   if (hops > HOPS) return plain(508, 'Loop Detected', 'This request has come through too many balancers.');
   return undefined;
