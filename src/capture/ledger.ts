@@ -467,9 +467,8 @@ function became(before: string, after: string): string {
   const [was, is] = [before.split(' '), after.split(' ')];
   const differ = was.findIndex((word, index) => word !== is[index]);
   // What both end with must not follow the arrow alone: it would read as all that is left.
-  if (differ > 0 && was.length === is.length && was.slice(differ + 1).join(' ') === is.slice(differ + 1).join(' '))
+  if (differ >= 0 && was.length === is.length && was.slice(differ + 1).join(' ') === is.slice(differ + 1).join(' '))
     return [...was.slice(0, differ + 1), '→', ...is.slice(differ)].join(' ');
   if (differ > 0 && differ < is.length && was.at(-1) !== is.at(-1)) return `${before} → ${is.slice(differ).join(' ')}`;
-  if (was.length === is.length && was.slice(1).join(' ') === is.slice(1).join(' ')) return `${was[0]} → ${after}`;
   return `${before} → ${after}`;
 }

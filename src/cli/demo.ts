@@ -6,7 +6,7 @@ import { RUN_VERSION, type RunHeader } from '../capture/run.ts';
 import type { Trace } from '../capture/trace.ts';
 import { type Arm, playArm } from '../lab/arm.ts';
 import { promiseOf } from '../lab/journals/sync.ts';
-import { type Judgement, judge } from '../lab/litmus.ts';
+import { type Judgement, judge, timesOf } from '../lab/litmus.ts';
 import { discardHost, type Host, startHost } from '../lab/lives.ts';
 import { missingStore, StoreError } from '../lab/store.ts';
 import {
@@ -366,7 +366,5 @@ function inWords(place: Place): string {
 
 /** `connect, connect` as `connect (2 times)`. */
 function grouped(list: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const each of list) counts.set(each, (counts.get(each) ?? 0) + 1);
-  return [...counts].map(([each, count]) => (count === 1 ? each : `${each} (${count} times)`)).join(', ');
+  return [...timesOf(list)].map(([each, count]) => (count === 1 ? each : `${each} (${count} times)`)).join(', ');
 }

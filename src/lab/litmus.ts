@@ -65,14 +65,19 @@ export function judge(card: AnyCard, control: Arm, severed: Arm): Judgement {
   return { verdict: 'untouched', because: 'same answers, same packets', ...none };
 }
 
+/** Each of a list once, in the order in which they first stand there, and how often. */
+export function timesOf(list: readonly string[]): ReadonlyMap<string, number> {
+  const times = new Map<string, number>();
+  for (const each of list) times.set(each, (times.get(each) ?? 0) + 1);
+  return times;
+}
+
 /** What did come where a cut waited for something else: each kind, and how often. Nothing where it waited for a write. */
 function whatCame({ moment, kind }: KillOn, entries: readonly Entry[]): string {
   if (kind === '') return '';
   const side = moment === 'read' ? 'client' : 'server';
-  const times = new Map<string, number>();
-  for (const entry of entries)
-    if (entry.is === 'packet' && entry.side === side) times.set(entry.kind, (times.get(entry.kind) ?? 0) + 1);
-  const kinds = [...times].map(([each, count]) => (count === 1 ? each : `${each} ${count} times`));
+  const said = entries.flatMap((entry) => (entry.is === 'packet' && entry.side === side ? [entry.kind] : []));
+  const kinds = [...timesOf(said)].map(([each, count]) => (count === 1 ? each : `${each} ${count} times`));
   return `; the ${side} said ${kinds.length === 0 ? 'nothing' : kinds.join(', ')}`;
 }
 

@@ -122,12 +122,11 @@ export function rulesFor(zone: () => Zone, { cookies, rate }: Options): Rules<St
     if (flags & FLAG.opcode) return reply(query, proof, RCODE.NOTIMP);
     if (query.wrong) return reply(query, proof, RCODE.FORMERR);
     if (edns && edns.version > 0) return reply(query, proof, RCODE.BADVERS);
-    // Over TCP the connection itself proves the address, so no question is sent away for a cookie (RFC 7873 §5.2.3).
-    if (proof.is === 'false' && over === 'udp') return reply(query, proof, RCODE.BADCOOKIE);
-    // Who only wants a cookie, or to know whether theirs is good, need not ask anything (RFC 7873 §5.4); otherwise one question a
-    // query (RFC 9619).
-    if (questions === 0 && proof.is !== 'none')
-      return reply(query, proof, proof.is === 'false' ? RCODE.BADCOOKIE : RCODE.NOERROR);
+    // Over TCP the connection itself proves the address, so no question is sent away for a cookie (RFC 7873 §5.2.3); who asks nothing
+    // wants to know whether theirs is good.
+    if (proof.is === 'false' && (over === 'udp' || questions === 0)) return reply(query, proof, RCODE.BADCOOKIE);
+    // Who only wants a cookie need not ask anything (RFC 7873 §5.4); otherwise one question a query (RFC 9619).
+    if (questions === 0 && proof.is !== 'none') return reply(query, proof, RCODE.NOERROR);
     if (questions !== 1 || !question) return reply(query, proof, RCODE.FORMERR);
     // Whole zones are not given away: not even to who asks in the proper form, which for IXFR has a record in it.
     if (question.type === TYPE.AXFR || question.type === TYPE.IXFR) return reply(query, proof, RCODE.REFUSED);

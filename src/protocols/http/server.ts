@@ -355,13 +355,13 @@ function credentialsIn(message: Request): { user: string; password: string } | u
  * (DNS rebinding), and the target must lead to a path.
  */
 function misdirected({ url = '', socket, httpVersion }: IncomingMessage, told: readonly Header[]): number | undefined {
-  const hosts = told.filter(([name]) => name.toLowerCase() === 'host').length;
+  const hosts = told.filter(([name]) => name.toLowerCase() === 'host');
   // Of two, each reader may take another one, so neither counts, and one there must be, whatever the target says (RFC 9112 §3.2).
-  if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0')) return 400;
-  const asked = inOriginForm({ target: url, headers: told });
+  if (hosts.length > 1 || (hosts.length === 0 && httpVersion !== '1.0')) return 400;
+  const asked = inOriginForm({ target: url, headers: hosts });
   if (!asked) return 400;
-  const host = headerOf(asked, 'host');
-  return host === undefined || isOwnHost(host, socket.localAddress) ? undefined : 421;
+  const [host] = asked.headers;
+  return host === undefined || isOwnHost(host[1], socket.localAddress) ? undefined : 421;
 }
 
 /** An answer by the server itself, after which it hangs up. */
